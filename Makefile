@@ -1,0 +1,52 @@
+# `make` alone lists the recipes.  All of them work from a bare clone; PYTHON=... names another interpreter.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint bench prove fuzz lock
+export PYTHON ?= python3
+PY := .venv/bin/python
+DEMO_NEEDS := mosquitto:mosquitto
+TEST_NEEDS := $(DEMO_NEEDS) gammu:gammu gammu-smsd:gammu-smsd smsd:smstools chromium:chromium strace:strace mkfs.ext4:e2fsprogs
+# the rooms that decide without a clock, a port or a file of their own
+PURE := $(wildcard $(foreach room,at call campaign config fold house profile rules settings sms wire,tests/test_$(room).py))
+FOR ?= 600
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup:  ## .venv from the lock; mosquitto from Debian when root
+	@.ci/setup demo $(DEMO_NEEDS)
+
+demo: setup  ## a whole district on this machine: voters, modems, boxes, broker, headquarters
+	@.venv/bin/miscall demo
+
+test:  ## everything that continuous integration checks
+	@.ci/setup dev $(TEST_NEEDS)
+	@.ci/setup fuzz 2>/dev/null || echo "setup: no wheel of atheris for this Python: the fuzzing tests skip"
+	@$(MAKE) --no-print-directory lint
+	$(PY) -m pytest --cov
+
+check:  ## no root, no system package, under a minute: lint, types, the pure rooms
+	@.ci/setup dev
+	@$(MAKE) --no-print-directory lint
+	$(PY) -m pytest -q $(PURE)
+
+lint:
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+
+bench:  ## the figures, with peers side by side; writes bench/latest.json
+	@.ci/setup dev $(TEST_NEEDS)
+	$(PY) -m bench
+
+prove:  ## the long proofs: every kill, every cut (an hour)
+	@.ci/setup dev $(TEST_NEEDS)
+	MISCALL_PROVE=1 $(PY) -m pytest -m prove --timeout 7200
+
+fuzz:  ## coverage-guided fuzzing for FOR=600 seconds a target
+	@.ci/setup dev
+	@.ci/setup fuzz
+	$(PY) -m tests.fuzz --seconds $(FOR)
+
+lock:  ## resolve requirements/*.in anew (needs pip-tools)
+	cd requirements && for name in dev run demo fuzz; do CUSTOM_COMPILE_COMMAND="make lock" ../$(PY) -m piptools compile -q --upgrade \
+	  --generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --strip-extras --allow-unsafe \
+	  $$([ $$name = dev ] || echo "-c dev.lock") -o $$name.lock $$name.in || exit 1; done

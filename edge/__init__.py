@@ -1,0 +1,29 @@
+"""The box in the field office. Each SIM is one small process with one loop; every file has one writer.
+
+    events.py     every word the house speaks: what happened, what to do, the shape of a row
+    at.py urc.py  the modem's language: bytes and time in, events and bytes out
+    script.py     how a dialogue with the modem is written: a generator
+    sms/ gsm7.py  text to PDUs and back
+    numbers.py    who calls: E.164, short, withheld
+    call.py       the life of one call, as a table
+    rules.py      may this message go now, later or never, and why
+    campaign.py   what a number stands for: languages, replies, STOP words
+    profile.py    how one model of modem speaks, checked when read
+    config.py     box.toml, checked when read            (settings.py: the checker of all three)
+    ledger.py     one line's durable truth: the only writer; all the SQL on the box
+    bringup.py letters.py    the scripts: make ready and watch; send and receive SMS
+    station.py    one line's conduct: all of the above, without port and clock
+    clock.py port.py line.py the loop for one modem: wait, feed, obey
+    box.py        the processes of one box
+    fold.py export.py status.py words.py page.py  what people see of it
+
+The life of one call:
+
+    modem --bytes--> line --> station.receive(data, stamp)
+                     at.receive  --> Rang, CallerSeen("+91...")
+                     call.on     --> [Keep(missed), HangUp("AT+CHUP")]
+    1  ledger.keep_call   the call and its queued reply, one transaction, on disk     durable first
+    2  AT+CHUP            before anything else that waits; then AT+CLCC, then ATH     polite second
+    3  when nobody rings  under the box's send lock: rules.decide, `sending` on disk, AT+CMGS, `sent`
+    the uplink reads the rows behind headquarters' mark; headquarters acknowledges after its own commit
+"""

@@ -1,0 +1,382 @@
+"""The life of one call on a missed-call line, as a table.
+
+Rules of the room:
+- It decides and does nothing: events and the time go in, orders come out. `Keep` always stands before the
+  `HangUp` of the same caller, so whoever obeys in order cannot hang up on an uncommitted call.
+- A call is known when its number (or that it is withheld) is known. Without one, AT+CLCC is asked 0.2, 0.7
+  and 3 s after RING; then it is kept as unknown and rejected.
+- One call is one record however many RINGs. A new call is: anything after an end mark, another number, a
+  ring after ten silent seconds, or a ring that comes before the repeat of the one we hung up is due.
+- A hang-up is believed when an end mark came or AT+CLCC shows the call no more. Only while CLCC still shows
+  the same number, and no end mark came, does the next command of the profile (ATH) follow. Call indexes are
+  reused by the network and prove nothing.
+- A hang-up that is still queued when its caller goes is withdrawn: it would hit the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from edge.events import (
+    Answered,
+    CallChanged,
+    CallEnded,
+    CallerSeen,
+    Expired,
+    Happening,
+    ListedCall,
+    Rang,
+    Refused,
+    Waited,
+)
+from edge.urc import listed
+
+if TYPE_CHECKING:
+    from edge.profile import Profile
+
+ASK_AFTER = (0.2, 0.7, 3.0)  # seconds from RING to each AT+CLCC (oFono waits 0.2 s, field reports up to 3 s)
+SILENCE = 10.0  # seconds without RING after which the caller has gone (ModemManager's rule)
+EARLY = 1.5  # a RING this much before its cycle is due belongs to another call
+VERIFY_AGAIN = 0.3  # seconds between two looks whether the hang-up worked
+VERIFY_LOOKS = 4
+LATEST = 8.0  # seconds from RING after which a call is kept even while the channel cannot ask
+ASK, HANG, BUSY = "call:ask", "call:hang", "call:busy"
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Commit this call before anything else. `seen` tells who, None: the modem never said."""
+
+    seen: CallerSeen | None
+    outcome: str = "missed"
+    waiting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Amend:
+    """The call kept last ended otherwise than was written."""
+
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """Write this command with the greatest urgency."""
+
+    command: str
+    tag: str = HANG
+
+
+@dataclass(frozen=True, slots=True)
+class AskCalls:
+    """Ask AT+CLCC; its tag is ASK."""
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Take back the command with this tag if it has not been written."""
+
+    tag: str
+
+
+Order = Keep | Amend | HangUp | AskCalls | Withdraw
+
+
+def same(one: str, other: str) -> bool:
+    """Are two spellings of a number one number? National and international forms share eight digits."""
+    a, b = "".join(filter(str.isdigit, one)), "".join(filter(str.isdigit, other))
+    return a == b or (min(len(a), len(b)) >= 7 and a[-8:] == b[-8:])
+
+
+@dataclass
+class Call:
+    """The call machine of one line. `state` is one of:
+
+    quiet    nobody rings
+    ringing  somebody rings, not yet known who
+    kept     on disk, our hang-up is queued behind what the channel does
+    leaving  our hang-up is written, not yet believed"""
+
+    profile: Profile
+    state: str = "quiet"
+    seen: CallerSeen | None = None  # of the call in hand, then of the last one
+    rang_at: float = 0.0  # first RING of the call in hand
+    last_ring: float = -1e9
+    ended_at: float = -1e9  # when the last call was believed gone
+    _asks: int = 0  # questions put about the call in hand
+    _looks: int = 0
+    _next: float | None = None  # when to ask or look again
+    _tries: int = 0  # hang-up commands of the profile used so far
+    _obeyed: bool = True  # the modem has answered our last hang-up
+    _echo: bool = False  # the RING in hand came before the answer to the hang-up of an ended call
+    _owed: bool = False  # the last call was believed gone without its end mark
+    _waiting: list[tuple[str, float]] = field(default_factory=list)
+    _adopt: CallerSeen | None = None  # caller of the last row before a restart
+    _adopt_until: float = 0.0
+
+    # ------------------------------------------------------------------------------- inputs
+
+    def on(self, event: Happening, now: float) -> list[Order]:
+        """Orders that follow from `event`; events that are not about calls give none."""
+        handler = TABLE.get((self.state, type(event)))
+        return handler(self, event, now) if handler else []
+
+    def hung_up(self, now: float) -> None:
+        """The hang-up command has just been written to the port."""
+        if self.state == "kept":
+            self.state, self._obeyed = "leaving", False
+
+    def deadline(self) -> float | None:
+        return self._next
+
+    def tick(self, now: float) -> list[Order]:
+        """Ask for the number, or look whether the hang-up worked, when that is due."""
+        if self._next is None or now < self._next:
+            return []
+        self._next = None
+        if self.state == "leaving":
+            return [AskCalls()]
+        if now >= self.rang_at + LATEST:
+            return self._known(None, now)
+        self._next = self.rang_at + LATEST
+        return [AskCalls()]
+
+    def adopt(self, seen: CallerSeen, now: float, seconds: float = 20.0) -> None:
+        """After a restart: a ring of this caller within `seconds` is the call already on disk."""
+        self._adopt, self._adopt_until = seen, now + seconds
+
+    @property
+    def busy(self) -> bool:
+        """Does somebody ring, or may a hang-up still be under way?"""
+        return self.state != "quiet"
+
+    # ------------------------------------------------------------------------------ ringing
+
+    def _rang(self, event: Happening, now: float) -> list[Order]:
+        """quiet: a call begins."""
+        self.state, self.rang_at, self.last_ring = "ringing", now, now
+        self.seen, self._asks, self._tries = None, 0, 0
+        self._echo = not self._obeyed
+        self._next = now + ASK_AFTER[0]
+        return []
+
+    def _rang_on(self, event: Happening, now: float) -> list[Order]:
+        """ringing, kept: the same call, unless the rings had stopped."""
+        if now - self.last_ring > SILENCE:
+            return self._gone(now) + self._rang(event, now)
+        self.last_ring = now
+        return []
+
+    def _rang_again(self, event: Happening, now: float) -> list[Order]:
+        """leaving: a repeat of the call that does not go, or already the next one.
+
+        Until the modem has answered our hang-up a RING may still be on its way for the same call."""
+        since = now - self.last_ring
+        if since > SILENCE or (self._obeyed and since < self.profile.ring_interval_s - EARLY):
+            self._close(now, owed=True)
+            return [Withdraw(ASK), *self._rang(event, now)]
+        self.last_ring = now
+        return []
+
+    def _clip(self, event: Happening, now: float) -> list[Order]:
+        """quiet (CLIP without RING) or ringing: the caller is known."""
+        assert isinstance(event, CallerSeen)
+        if self.state == "quiet":
+            self._rang(event, now)
+        return self._known(event, now)
+
+    def _clip_on(self, event: Happening, now: float) -> list[Order]:
+        """kept or leaving: the repeat of the call in hand, or another one whose start we missed."""
+        assert isinstance(event, CallerSeen)
+        if self.seen is None:
+            if now - self.rang_at < self.profile.ring_interval_s:
+                return []  # the late number of the caller whom we already keep as unknown
+        elif same(event.number, self.seen.number):
+            return []
+        before = self._gone(now) if self.state == "kept" else [Withdraw(ASK)]
+        self._close(now, owed=True)
+        self._rang(event, now)
+        return before + self._known(event, now)
+
+    def _known(self, seen: CallerSeen | None, now: float) -> list[Order]:
+        """The call in hand is known as far as it will ever be: keep it, then reject it."""
+        self.seen, self.state, self._next, self._looks = seen, "kept", None, 0
+        orders: list[Order] = [Withdraw(ASK)]
+        adopted, self._adopt = self._adopt, None
+        again = adopted is not None and now < self._adopt_until
+        waited = seen is not None and any(same(seen.number, n) and now - t < SILENCE for n, t in self._waiting)
+        if not waited and not (again and adopted and same(adopted.number, seen.number if seen else "")):
+            orders.append(Keep(seen))
+        return [*orders, self._hang_up()]
+
+    def _hang_up(self) -> Order:
+        command = self.profile.reject[min(self._tries, len(self.profile.reject) - 1)]
+        self._tries += 1
+        return HangUp(command)
+
+    # ------------------------------------------------------------------------- vendors' URCs
+
+    def _changed(self, event: Happening, now: float) -> list[Order]:
+        """+CLCC, ^DSCI or ccinfo told one call's state: translate it into the common words."""
+        assert isinstance(event, CallChanged)
+        call = event.call
+        if call.outgoing:
+            return []
+        if call.status == 6:
+            return self.on(CallEnded("changed", call.number), now)
+        if call.status == 4 and call.number:
+            return self.on(CallerSeen(call.number, call.kind, call.validity), now)
+        return self.on(Rang(), now) if call.status == 4 and self.state == "quiet" else []
+
+    def _waited(self, event: Happening, now: float) -> list[Order]:
+        """A second caller while one call is up: one record, then user busy for her alone."""
+        assert isinstance(event, Waited)
+        self._waiting = [(n, t) for n, t in self._waiting if now - t < SILENCE]
+        repeated = any(same(event.number, n) for n, _ in self._waiting)
+        self._waiting.append((event.number, now))
+        if repeated:
+            return []
+        seen = CallerSeen(event.number, event.kind)
+        return [Keep(seen, waiting=True), HangUp(self.profile.reject_waiting, BUSY)]
+
+    # ------------------------------------------------------------------------------- ending
+
+    def _ended_early(self, event: Happening, now: float) -> list[Order]:
+        """ringing: the caller was quicker than her number, unless the mark is the last caller's."""
+        assert isinstance(event, CallEnded)
+        if self._owed and now - self.ended_at < 2.0 and not event.number:
+            self._owed = False
+            return []
+        seen = CallerSeen(event.number) if event.number else None
+        self._close(now, owed=False)
+        self.seen = seen
+        return [Withdraw(ASK), Keep(seen, outcome="gave-up")]
+
+    def _ended_first(self, event: Happening, now: float) -> list[Order]:
+        """kept: she ended before our hang-up was written."""
+        if self._owed and now - self.ended_at < 2.0:
+            self._owed = False
+            return []
+        orders = self._gone(now)
+        self._close(now, owed=False)
+        return orders
+
+    def _ended(self, event: Happening, now: float) -> list[Order]:
+        """leaving: the hang-up worked."""
+        self._close(now, owed=False)
+        return [Withdraw(ASK)]
+
+    def _missed(self, event: Happening, now: float) -> list[Order]:
+        """quiet: MISSED_CALL of a caller whose ring we did not hear is still a caller."""
+        assert isinstance(event, CallEnded)
+        if not event.number or (now - self.ended_at < 60.0 and self.seen and same(event.number, self.seen.number)):
+            return []
+        self.seen, self.ended_at = CallerSeen(event.number), now
+        return [Keep(self.seen, outcome="gave-up")]
+
+    def _gone(self, now: float) -> list[Order]:
+        """The call in hand ended before our hang-up: take that back and say so."""
+        if self.state == "ringing":  # never known: still one record
+            return [Withdraw(ASK), Keep(None, outcome="gave-up")]
+        return [Withdraw(HANG), Withdraw(ASK), Amend("gave-up")]
+
+    def _close(self, now: float, owed: bool) -> None:
+        self.state, self._next, self.ended_at, self._owed = "quiet", None, now, owed
+
+    # ------------------------------------------------------------------- answers of the modem
+
+    def _asked(self, event: Happening, now: float) -> list[Order]:
+        """ringing: the call list, or its refusal, answers who rings."""
+        if event.tag != ASK:  # type: ignore[union-attr]
+            return self._hang_answered(event, now)
+        incoming = self._incoming(event)
+        for call in incoming:
+            if call.number:
+                return self._known(CallerSeen(call.number, call.kind, call.validity), now)
+        self._asks += 1
+        if self._asks < len(ASK_AFTER):
+            self._next = max(now, self.rang_at + ASK_AFTER[self._asks])
+            return []
+        if self._echo and not incoming and isinstance(event, Answered):
+            self._close(now, owed=False)  # the last caller's own RING, written late; nobody is there
+            return []
+        withheld = CallerSeen("", incoming[0].kind, incoming[0].validity or 1) if incoming else None
+        return self._known(withheld, now)
+
+    def _hang_answered(self, event: Happening, now: float) -> list[Order]:
+        """quiet, ringing: the answer to a hang-up whose call an end mark has closed already."""
+        self._obeyed = self._obeyed or event.tag == HANG  # type: ignore[union-attr]
+        return []
+
+    def _looked(self, event: Happening, now: float) -> list[Order]:
+        """leaving: did the hang-up work? Its own OK proves nothing (AT+CVHU)."""
+        if event.tag == HANG:  # type: ignore[union-attr]
+            self._looks, self._obeyed = 0, True
+            return [AskCalls()]
+        if event.tag != ASK:  # type: ignore[union-attr]
+            return []
+        if not isinstance(event, Answered):  # the list cannot be had: believe, and let the next RING tell
+            self._close(now, owed=True)
+            return []
+        incoming = self._incoming(event)
+        for call in incoming:
+            if not self._is_mine(call):  # the next caller: her own row first
+                self._close(now, owed=True)
+                self._rang(event, now)
+                return self._known(CallerSeen(call.number, call.kind, call.validity), now)
+        if not incoming:
+            self._close(now, owed=True)
+            return []
+        self._looks += 1
+        if self._looks < VERIFY_LOOKS:
+            self._next = now + VERIFY_AGAIN
+            return []
+        self.state = "kept"
+        return [self._hang_up()]
+
+    def _is_mine(self, call: ListedCall) -> bool:
+        """Does CLCC still show the call that is on disk? One kept without a number fits only a listing without."""
+        return same(call.number, self.seen.number if self.seen else "")
+
+    @staticmethod
+    def _incoming(event: Happening) -> Sequence[ListedCall]:
+        lines = event.lines if isinstance(event, Answered) else ()
+        calls = [listed(line) for line in lines]
+        return [c for c in calls if c is not None and not c.outgoing and c.status in (4, 5)]
+
+
+_Handler = Callable[[Call, Happening, float], list[Order]]
+
+TABLE: dict[tuple[str, type], _Handler] = {
+    ("quiet", Rang): Call._rang,
+    ("quiet", CallerSeen): Call._clip,
+    ("quiet", CallChanged): Call._changed,
+    ("quiet", Waited): Call._waited,
+    ("quiet", CallEnded): Call._missed,
+    ("quiet", Answered): Call._hang_answered,
+    ("quiet", Refused): Call._hang_answered,
+    ("quiet", Expired): Call._hang_answered,
+    ("ringing", Rang): Call._rang_on,
+    ("ringing", CallerSeen): Call._clip,
+    ("ringing", CallChanged): Call._changed,
+    ("ringing", Waited): Call._waited,
+    ("ringing", CallEnded): Call._ended_early,
+    ("ringing", Answered): Call._asked,
+    ("ringing", Refused): Call._asked,
+    ("ringing", Expired): Call._asked,
+    ("kept", Rang): Call._rang_on,
+    ("kept", CallerSeen): Call._clip_on,
+    ("kept", CallChanged): Call._changed,
+    ("kept", Waited): Call._waited,
+    ("kept", CallEnded): Call._ended_first,
+    ("leaving", Rang): Call._rang_again,
+    ("leaving", CallerSeen): Call._clip_on,
+    ("leaving", CallChanged): Call._changed,
+    ("leaving", Waited): Call._waited,
+    ("leaving", CallEnded): Call._ended,
+    ("leaving", Answered): Call._looked,
+    ("leaving", Refused): Call._looked,
+    ("leaving", Expired): Call._looked,
+}

@@ -1,0 +1,283 @@
+"""The loop for one modem: wait, feed, obey. One process, one port, one ledger, no threads.
+
+Everything that decides is in `station` and the pure rooms; here are the port, the clock, the send lock and the
+state file, and nothing else. On a disk error the process ends with code 75 (try again) and is started anew:
+then it reads what is on disk. A ledger that cannot be read is set aside, never overwritten, and a new store
+begins, so that the line goes on hearing callers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import select
+import signal
+import sqlite3
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from edge import campaign as campaigns
+from edge import config as configs
+from edge import profile as profiles
+from edge.clock import Clock
+from edge.config import BoxConfig, LineConfig
+from edge.ledger import DamagedLedger, Ledger, LedgerFailed, Reader
+from edge.port import Port, PortError
+from edge.rules import spent_today
+from edge.station import Setting, Station
+
+REOPEN_S = (0.25, 0.5, 1.0, 2.0)  # a stick that comes back should be heard soon; a missing one costs little
+STATE_EVERY_S, CHECKPOINT_EVERY_S, LONGEST_WAIT_S = 1.0, 30.0, 5.0
+EX_TEMPFAIL = 75
+
+
+class Line:
+    """One line's process."""
+
+    def __init__(self, config: BoxConfig, line: LineConfig) -> None:
+        self.config, self.line = config, line
+        self.clock = Clock(vouched=config.clock == "trusted")
+        self.ledger = self._open_ledger()
+        self._others: dict[str, Reader] = {}
+        self._lock = open(config.data / "send.lock", "ab")  # noqa: SIM115  # held open for the process's life
+        self.station = Station(
+            self._setting(), self.ledger, profiles.load_all(), self.clock.now(),
+            self._guard, self._siblings, self.clock.network_told,
+        )  # fmt: skip
+        self.port: Port | None = None
+        self._unwritten = b""
+        self._opens = 0
+        self._reopen_at = 0.0
+        self._state_at = self._checkpoint_at = 0.0
+        self._since_ms, self._was = 0, ""
+        self._checkpointed = self.ledger.head()[0]
+        self.stopping = False
+
+    # ------------------------------------------------------------------------------- opening
+
+    def _open_ledger(self) -> Ledger:
+        path = self.config.data / "ledgers" / f"{self.line.name}.db"
+        facts = {
+            "number": self.line.number, "campaign": self.line.campaign,
+            "channel": self.line.channel, "language": self.line.language,
+        }  # fmt: skip
+        if _told_to_begin_anew(self.config.data, self.line.name, path):
+            _set_aside(path, "rolled-back")
+        try:
+            return Ledger(path, self.config.id, self.line.name, self.clock.now(), facts)
+        except DamagedLedger as error:
+            _say(f"{error}: set aside, a new one begins")
+            _set_aside(path, "damaged")
+            return Ledger(path, self.config.id, self.line.name, self.clock.now(), facts)
+
+    def _setting(self) -> Setting:
+        campaign = campaigns.load(self.config.campaign_files(self.line.campaign)[0])
+        values = {**self.config.text, "number": self.line.number}
+        return Setting(
+            line=self.line.name, campaign=campaign, country=self.config.country, timezone=self.config.timezone,
+            language=self.line.language, modem=self.line.modem, purse=self.line.sms_per_day,
+            own=frozenset(line.number for line in self.config.lines), values=values,
+        )  # fmt: skip
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+    def _guard(self) -> contextlib.AbstractContextManager[None] | None:
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return None
+        return self._locked()
+
+    def _siblings(self) -> Sequence[Reader] | None:
+        """Readers of the other lines' ledgers. A line that never ran has nothing to say."""
+        for name in (line.name for line in self.config.lines if line.name != self.line.name):
+            path = self.config.data / "ledgers" / f"{name}.db"
+            reader = self._others.get(name)
+            if reader is not None and not reader.is_current(path):
+                reader.close()
+                del self._others[name]
+            if name not in self._others:
+                try:
+                    self._others[name] = Reader(path)
+                except FileNotFoundError:
+                    continue
+                except sqlite3.Error:
+                    return None
+        return list(self._others.values())
+
+    # ---------------------------------------------------------------------------------- loop
+
+    def run(self) -> None:
+        """Serve the line until told to stop."""
+        while not self.stopping:
+            if self.port is None and time.monotonic() >= self._reopen_at:
+                self._connect()
+            self._wait()
+            self.station.tick(self.clock.now())
+            self._write()
+            self._upkeep()
+        self.station.disconnected(self.clock.now(), "stopped", "")
+        self._tell_state(force=True)
+        self.ledger.checkpoint()
+
+    def _connect(self) -> None:
+        try:
+            self.port = Port(self.line.port)
+        except PortError as error:
+            self._reopen_at = time.monotonic() + REOPEN_S[min(self._opens, len(REOPEN_S) - 1)]
+            self._opens += 1
+            if self.station.condition.state != error.state:
+                _say(f"line {self.line.name}: {error}")
+            self.station.disconnected(self.clock.now(), error.state, error.words)
+            return
+        self._opens, self._unwritten = 0, b""
+        self.station.connected(self.clock.now())
+
+    def _wait(self) -> None:
+        """Sleep until bytes come, something is due, or a signal."""
+        now = time.monotonic()
+        due = self.station.deadline() if self.port else self._reopen_at
+        timeout = min(LONGEST_WAIT_S, max(0.0, (due if due is not None else now + LONGEST_WAIT_S) - now))
+        if self._state_at < now:  # the state file is behind
+            timeout = min(timeout, STATE_EVERY_S)
+        if self.port is None:
+            select.select([], [], [], timeout)
+            return
+        readable, _, _ = select.select([self.port.fd], [self.port.fd] if self._unwritten else [], [], timeout)
+        if readable:
+            try:
+                data = self.port.read()
+            except OSError:
+                self._disconnect()
+                return
+            self.station.receive(data, self.clock.now())
+
+    def _write(self) -> None:
+        if self.port is None:
+            return
+        self._unwritten += self.station.outgoing(self.clock.now())
+        if self._unwritten:
+            try:
+                self._unwritten = self.port.write(self._unwritten)
+            except OSError:
+                self._disconnect()
+
+    def _disconnect(self) -> None:
+        assert self.port is not None
+        self.port.close()
+        self.port = None
+        self._reopen_at = time.monotonic() + REOPEN_S[0]
+        self.station.disconnected(self.clock.now(), "no-port", f"{self.line.port} has gone")
+        _say(f"line {self.line.name}: the modem has gone")
+
+    # -------------------------------------------------------------------------------- upkeep
+
+    def _upkeep(self) -> None:
+        now = time.monotonic()
+        if now >= self._state_at or self.station.condition.state != self._was:
+            self._tell_state()
+        if now >= self._checkpoint_at and not self.station.call.busy:
+            self._checkpoint_at = now + CHECKPOINT_EVERY_S
+            if self.ledger.head()[0] != self._checkpointed:
+                self._checkpointed = self.ledger.head()[0]
+                self.ledger.checkpoint()
+
+    def _tell_state(self, force: bool = False) -> None:
+        """Write what the line is doing where the page and `box status` look. Not durable: it is not a record."""
+        stamp, condition = self.clock.now(), self.station.condition
+        if condition.state != self._was or force:
+            if condition.state in ("ready", "no-network", "sim-pin", "sim-puk", "no-sim", "not-a-modem", "no-answer"):
+                _say(f"line {self.line.name}: {condition.state}")
+            self._was, self._since_ms = condition.state, stamp.at_ms
+        self._state_at = time.monotonic() + STATE_EVERY_S * 2
+        last = self.ledger.last_call()
+        midnight = _midnight_ms(stamp.at_ms, self.config.timezone)
+        spent = spent_today(self.ledger.spent(stamp), stamp, self.config.timezone)
+        counts = self.ledger.counts()
+        state = {
+            "line": self.line.name, "pid": os.getpid(), "state": condition.state, "since_ms": self._since_ms,
+            "detail": condition.detail, "operator": condition.operator, "signal": condition.signal,
+            "port": self.line.port, "modem": condition.profile.name if condition.profile else "",
+            "last_call_ms": last[1].at_ms if last else None, "calls_today": self.ledger.calls_since(midnight),
+            "sms_left": max(0, self.line.sms_per_day - spent), "held": counts.get("held", 0),
+            "queued": counts.get("queued", 0), "clock": stamp.clock, "updated_ms": stamp.at_ms,
+        }  # fmt: skip
+        write_state(self.config.data, self.line.name, state)
+
+
+def write_state(data: Path, name: str, state: dict[str, object]) -> None:
+    """Replace <data>/state/<name>.json as a whole; a full disk only makes the page old."""
+    folder = data / "state"
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        draft = folder / f".{name}.{os.getpid()}"
+        draft.write_text(json.dumps(state, ensure_ascii=False))
+        draft.replace(folder / f"{name}.json")
+
+
+def _midnight_ms(at_ms: int, timezone: str) -> int:
+    from datetime import UTC, datetime
+    from zoneinfo import ZoneInfo
+
+    here = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(ZoneInfo(timezone))
+    return int(here.replace(hour=0, minute=0, second=0, microsecond=0).timestamp() * 1000)
+
+
+def _told_to_begin_anew(data: Path, line: str, path: Path) -> bool:
+    """Did headquarters see that this card was cloned or rolled back? Then the uplink left an order for the store."""
+    orders = data / "uplink.db"
+    if not orders.exists() or not path.exists():
+        return False
+    try:
+        reader = Reader(path)
+        db = sqlite3.connect(f"file:{orders}?mode=ro", uri=True, timeout=1)
+        query = "SELECT 1 FROM orders WHERE verb = 'new-store' AND line = ? AND store = ?"
+        return db.execute(query, (line, reader.store)).fetchone() is not None
+    except (sqlite3.Error, FileNotFoundError):
+        return False
+
+
+def _set_aside(path: Path, why: str) -> None:
+    """Keep the ledger and its log under another name: the uplink still reads it, and nothing is lost."""
+    stem = f"{path.stem}.{why}-{int(time.time())}"
+    for end in ("", "-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + end).rename(path.with_name(f"{stem}.db{end}"))
+
+
+def _say(words: str) -> None:
+    """A line to the journal. Never a number."""
+    print(words, file=sys.stderr, flush=True)
+
+
+def run(config_path: Path | str, name: str) -> int:
+    """`miscall box line CONFIG NAME`: serve one line in the foreground until SIGTERM."""
+    config = configs.load(config_path)
+    config.data.mkdir(parents=True, exist_ok=True)
+    try:
+        line = Line(config, config.line(name))
+    except LedgerFailed as error:
+        _say(str(error))
+        write_state(config.data, name, {"line": name, "pid": os.getpid(), "state": "disk", "detail": str(error)})
+        return EX_TEMPFAIL
+
+    def stop(number: int, frame: object) -> None:
+        line.stopping = True
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    try:
+        line.run()
+    except LedgerFailed as error:
+        _say(str(error))
+        return EX_TEMPFAIL
+    return 0

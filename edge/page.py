@@ -1,0 +1,143 @@
+"""The office's local page: one screen that says whether the box hears, and what to do next.
+
+A process of its own that reads `edge.status.snapshot` and nothing else, so that no look at it can hold up a
+call. It writes nothing but its address to standard output, never a request to a log. Callers' numbers are
+masked before they reach a template. Whatever is missing or broken on the card becomes a sentence on the
+page: the page of a broken box has to work. `Gate` stands in front of it.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from jinja2 import Environment, FileSystemLoader
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from edge import config, status, words
+from edge.gate import Gate, address, split
+
+HERE = Path(__file__).parent
+
+
+def view(snapshot: Mapping[str, Any], lang: str = "en") -> dict[str, Any]:
+    """All that the template shows, in words: no number of a caller, no raw time, no raw state."""
+    tone, sentence = words.advice(snapshot, lang)
+    now_ms = int(snapshot.get("now_ms") or 0)
+    lines = [line for line in snapshot.get("lines") or () if isinstance(line, Mapping)]
+    return {
+        "lang": lang,
+        "heading": words.plain(snapshot.get("box")) or words.text("page", lang),
+        "district": words.plain(snapshot.get("district")),
+        "next": {"tone": tone, "text": sentence},
+        "lines": [_line(line, now_ms, lang) for line in lines],
+        "box": _box(snapshot, now_ms, lang) if snapshot and not snapshot.get("problem") else None,
+    }
+
+
+def _line(line: Mapping[str, Any], now_ms: int, lang: str) -> dict[str, Any]:
+    return {
+        "name": words.plain(line.get("name")),
+        "number": str(line.get("number") or ""),  # the SIM's own, as printed on the posters
+        "campaign": words.plain(line.get("campaign")),
+        "said": words.line_said(line, now_ms, lang)._asdict(),
+        "calls_today": _count(line.get("calls_today")),
+        "sms_left": _count(line.get("sms_left")),
+        "held": _count(line.get("held")),
+        "last": words.age(line.get("last_call_ms"), now_ms, lang),
+        "last_caller": words.plain(line.get("last_caller")),
+        "operator": words.plain(line.get("operator")) or "–",
+        "signal": words.signal_said(line.get("signal"), lang) if words.bars(line.get("signal")) is not None else "–",
+        "bars": words.bars(line.get("signal")),
+    }
+
+
+def _box(snapshot: Mapping[str, Any], now_ms: int, lang: str) -> dict[str, Any]:
+    uplink, disk, clock = (snapshot.get(key) or {} for key in ("uplink", "disk", "clock"))
+    link = words.link_said(uplink, now_ms, lang)
+    full = disk.get("percent")
+    low = isinstance(full, int | float) and full >= 100 - words.DISK_LOW_PERCENT
+    trusted = bool(clock.get("trusted"))
+    return {
+        "link": link._asdict(),
+        "unsent": _count(uplink.get("unsent")),
+        "unsent_tone": "good" if not uplink.get("unsent") else "busy" if link.tone in ("good", "busy") else "warn",
+        "acked": words.age(uplink.get("last_ack_ms"), now_ms, lang),
+        "disk_tone": "bad" if low else "good",
+        "free": words.text("free", lang, free=words.size(disk.get("free_bytes"), lang)),
+        "disk": f"{full:.0f} %" if isinstance(full, int | float) else "",
+        "clock_tone": "good" if trusted else "warn",
+        "clock": words.text("trusted" if trusted else "untrusted", lang),
+        "clock_words": words.plain(clock.get("words")) or words.text(f"clock-{'right' if trusted else 'unsure'}", lang),
+    }
+
+
+def _count(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else "–"
+
+
+def application(read: Callable[[], Mapping[str, Any]], host: str = "127.0.0.1", lang: str = "en") -> Gate:
+    """The page over whatever `read` returns. An exception of `read` is shown as a sentence, never as a 500."""
+    looks = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, trim_blocks=True)
+
+    def seen() -> dict[str, Any]:
+        try:
+            return view(read(), lang)
+        except Exception as why:  # a damaged ledger, a folder gone: the page is where this has to be said
+            return view({"problem": f"{type(why).__name__}: {why}"}, lang)
+
+    def render(name: str) -> HTMLResponse:
+        labels = {"live_on": words.text("live", lang), "live_off": words.text("lost", lang)}
+        return HTMLResponse(looks.get_template(name).render(t=lambda key: words.text(key, lang), **labels, **seen()))
+
+    def page(request: Request) -> HTMLResponse:
+        return render("office.html")
+
+    def live(request: Request) -> HTMLResponse:
+        return render("office_live.html")
+
+    def api(request: Request) -> JSONResponse:
+        return JSONResponse(seen())
+
+    routes = [Route("/", page), Route("/live", live), Route("/api/status", api)]
+    return Gate(Starlette(routes=[*routes, Mount("/static", StaticFiles(directory=HERE / "static"))]), host)
+
+
+def run(config_path: str | Path) -> int:
+    """Serve the page of the box in `config_path` until SIGTERM or SIGINT; 0 then, and when the page is switched
+    off; 1 after one line on stderr when the file is refused or the port is taken."""
+    try:
+        box = config.load(Path(config_path))
+    except config.ConfigError as why:
+        print(why, file=sys.stderr)
+        return 1
+    if not box.listen:
+        print("page: switched off in box.toml")
+        return 0
+    host, port = split(box.listen)
+    return serve(application(lambda: status.snapshot(box), host), host, port, f"{config_path}: page.listen")
+
+
+def serve(app: Gate, host: str, port: int, named: str) -> int:
+    """Serve `app` until a signal. `named` says in an error which setting chose the port; port 0 takes a free one."""
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, server_header=False, http="h11"))
+    try:
+        ears = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as why:
+        print(f"{named}: cannot listen on {host}:{port}: {why.strerror}; allowed: a free port", file=sys.stderr)
+        return 1
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)  # uvicorn raises it once more after it has closed
+    with ears:
+        print(f"page: {address(host, ears.getsockname()[1])}", flush=True)
+        server.run(sockets=[ears])
+    return 0

@@ -1,0 +1,179 @@
+"""May this message go now, later or never, and why.
+
+Rules of the room:
+- Every send asks here, at the moment of sending, with what all lines of the box have on disk.
+- A pure function of its facts: no clock, no file. Whoever asks reads the facts under the box's send lock and
+  commits the claim before releasing it; that is what makes "at most once" hold across lines.
+- What is not known counts against sending: an elapsed time that cannot be told is taken at its least, and a
+  quiet time that cannot be told, because the clock is not trusted, is taken as quiet.
+- An opted-out caller gets nothing, whatever the campaign says. No number gets more than LOOP_MOST in a day:
+  two robots that answer each other would empty the SIM by noon.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from edge.events import Caller, Stamp
+
+DAY_S = 24 * 3600
+LOOP_MOST = 5  # replies to one number in 24 hours, whatever the campaign says
+HELD_LONGEST_S = 12 * 3600  # a reply this old would puzzle the voter more than it helps
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """Go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Ask again in `seconds`. `held` when a person should see that it waits."""
+
+    seconds: float
+    why: str
+    held: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Never:
+    """Not this one, ever."""
+
+    why: str
+
+
+Verdict = Now | Later | Never
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A reply that some line of this box began to send: `campaign`, when, and in how many parts."""
+
+    campaign: str
+    at: Stamp
+    parts: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A reply to `caller` for `campaign`, in `parts`, wanted since `born`."""
+
+    caller: Caller
+    campaign: str
+    parts: int
+    born: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the box knows at the moment of sending.
+
+    claims     of this caller, on every line, any campaign
+    spent      every claim of this line's SIM that may fall into today, for the purse
+    purse      parts this SIM may send a day
+    once_per_s of the campaign; 0: every call is answered
+    quiet      (start, end) minutes after midnight in `timezone`, or None
+    own        numbers of this box's own SIMs"""
+
+    now: Stamp
+    timezone: str
+    opted_out: bool = False
+    claims: Sequence[Claim] = ()
+    spent: Sequence[Claim] = ()
+    purse: int = 90
+    once_per_s: int = DAY_S
+    quiet: tuple[int, int] | None = None
+    own: frozenset[str] = frozenset()
+
+
+def elapsed(since: Stamp, now: Stamp) -> float:
+    """Seconds that have certainly passed from `since` to `now`.
+
+    Within one boot the monotonic clock tells. Across boots wall time tells when both stamps are trusted;
+    otherwise only this boot's own age is certain."""
+    if since.boot == now.boot:
+        return (now.mono_ms - since.mono_ms) / 1000
+    age = now.mono_ms / 1000
+    if since.trusted and now.trusted:
+        return max(age, (now.at_ms - since.at_ms) / 1000)
+    return age
+
+
+def local(now: Stamp, timezone: str) -> datetime:
+    """The wall time of `now` in `timezone`."""
+    return datetime.fromtimestamp(now.at_ms / 1000, UTC).astimezone(ZoneInfo(timezone))
+
+
+def same_day(one: Stamp, now: Stamp, timezone: str) -> bool:
+    """May `one` fall into the local day of `now`? Without trusted time: within the last 24 certain hours."""
+    if one.trusted and now.trusted:
+        return local(one, timezone).date() == local(now, timezone).date()
+    return elapsed(one, now) < DAY_S
+
+
+def spent_today(claims: Sequence[Claim], now: Stamp, timezone: str) -> int:
+    """Parts out of the daily purse that `claims` have used."""
+    return sum(c.parts for c in claims if same_day(c.at, now, timezone))
+
+
+def _quiet_for(quiet: tuple[int, int] | None, now: Stamp, timezone: str) -> float:
+    """Seconds until the quiet time is over; 0 outside it."""
+    if quiet is None:
+        return 0.0
+    start, end = quiet
+    here = local(now, timezone)
+    minute = here.hour * 60 + here.minute
+    inside = start <= minute < end if start <= end else (minute >= start or minute < end)
+    return ((end - minute) % 1440) * 60 - here.second if inside else 0.0
+
+
+def decide(request: Request, facts: Facts) -> Verdict:
+    """The verdict on `request`: the first rule that speaks against it, else Now."""
+    caller, now = request.caller, facts.now
+    if not caller.repliable:
+        return Never(f"no reply to a caller who is {caller.kind}")
+    if caller.number in facts.own:
+        return Never("the caller is one of this box's own SIMs")
+    if facts.opted_out:
+        return Never("opted out")
+    mine = [c for c in facts.claims if c.campaign == request.campaign]
+    if facts.once_per_s and any(elapsed(c.at, now) < facts.once_per_s for c in mine):
+        return Never("already answered")
+    if sum(elapsed(c.at, now) < DAY_S for c in facts.claims) >= LOOP_MOST:
+        return Never(f"{LOOP_MOST} replies to this number in 24 hours")
+    if elapsed(request.born, now) > HELD_LONGEST_S:
+        return Never("older than 12 hours")
+    if facts.quiet is not None and not now.trusted:
+        return Later(60, "the clock is not trusted, and the campaign has quiet hours", held=True)
+    wait = _quiet_for(facts.quiet, now, facts.timezone)
+    if wait > 0:
+        return Later(min(wait, 900), "quiet hours", held=True)
+    if spent_today(facts.spent, now, facts.timezone) + request.parts > facts.purse:
+        return Later(300, "today's SMS of this SIM are used up", held=True)
+    return Now()
+
+
+# ------------------------------------------------------------------------------------------ pace
+
+CALM_S = 0.4  # after a lone call: long enough for its hang-up, short enough for an answer in seconds
+STORM_S = 4.0  # after a call in a storm: callers come up to 3 s apart, and an SMS would make them hear busy
+STORM_CALLS, STORM_WINDOW_S = 2, 20.0
+STORM_PATIENCE_S = 60.0  # then a reply goes in any short gap
+
+
+def rest_after_ring(calls: Sequence[float], now: float, patient: bool = True) -> float:
+    """Seconds that sending still has to wait for the calls heard at the times `calls`.
+
+    An SMS holds the only AT channel for seconds, and whoever calls behind the ringing caller hears busy.
+    So on a quiet line a reply goes at once, and in a storm it waits for a gap, unless no longer `patient`."""
+    last = max(calls, default=-1e9)
+    storm = sum(last - call < STORM_WINDOW_S for call in calls[:-1]) >= STORM_CALLS
+    return max(0.0, last + (STORM_S if storm and patient else CALM_S) - now)
+
+
+def retry_after(tries: int) -> float:
+    """Seconds to wait after the `tries`-th temporary failure: 10, 30, 90, ... at most an hour."""
+    return float(min(10 * 3 ** max(0, tries - 1), 3600))

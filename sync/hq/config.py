@@ -1,0 +1,87 @@
+"""HQ's file, read once by each of its processes, refused whole when anything in it is wrong."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from edge import settings
+from edge.config import LISTEN
+from edge.config import ConfigError as ConfigError  # whoever loads, catches it here
+
+ALL_SHARDS = frozenset(range(64))
+_SHARDS = r"\d\d(-\d\d)?(,\d\d(-\d\d)?)*"
+
+
+@dataclass(frozen=True, slots=True)
+class HqConfig:
+    """Headquarters. `shards` are those that this receiver owns; `listen` is "" when the page is switched off;
+    `ca`, `cert`, `key` are PEM files for an mqtts broker, or None."""
+
+    path: Path
+    data: Path
+    broker: str = field(repr=False)  # may hold a password
+    store: str = field(repr=False)
+    shards: frozenset[int]
+    listen: str
+    ca: Path | None = None
+    cert: Path | None = None
+    key: Path | None = None
+
+
+def load(path: Path | str) -> HqConfig:
+    """The configuration in one file. Raises ConfigError with every problem in it."""
+    file = Path(path).absolute()
+    top = settings.read(path, ConfigError)
+    hq, web = top.table("hq", required=True), top.table("web")
+    config = HqConfig(
+        path=file,
+        data=file.parent / hq.text("data"),
+        broker=_broker(hq),
+        store=hq.text("store", "sqlite", choices=("sqlite",)),
+        shards=_shards(hq),
+        listen=web.text("listen", "127.0.0.1:8800", pattern=LISTEN, allowed='"host:port", or "" to switch it off'),
+        ca=_file(hq, "ca", file.parent),
+        cert=_file(hq, "cert", file.parent),
+        key=_file(hq, "key", file.parent),
+    )
+    if bool(config.cert) != bool(config.key):
+        hq.refuse("cert" if config.key else "key", "missing", "cert and key together")
+    top.finish(ConfigError)
+    return config
+
+
+def _broker(table: settings.Table) -> str:
+    url = table.text("broker")
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("mqtt", "mqtts") and bool(parts.hostname) and parts.port != 0
+        good = good and not (parts.path.strip("/") or parts.query or parts.fragment)
+    except ValueError:
+        good = False
+    if url and not good:  # the value is not shown: there may be a password in it
+        table.refuse("broker", "this is no broker", "mqtt://host:port or mqtts://user:password@host:port")
+    return url
+
+
+def _file(table: settings.Table, key: str, base: Path) -> Path | None:
+    name = table.text(key, "")
+    if name and not (base / name).is_file():
+        table.refuse(key, f"{base / name} does not exist", "the path of a PEM file")
+    return base / name if name else None
+
+
+def _shards(table: settings.Table) -> frozenset[int]:
+    allowed = '"00-63", or some of these: "00-15,32"'
+    value = table.text("shards", "00-63", pattern=_SHARDS, allowed=allowed)
+    if not re.fullmatch(_SHARDS, value):
+        return ALL_SHARDS
+    owned: set[int] = set()
+    for span in value.split(","):
+        low, _, high = span.partition("-")
+        owned.update(range(int(low), int(high or low) + 1))
+    if not owned or not owned <= ALL_SHARDS:
+        table.refuse("shards", f'"{value}" is not within 00 to 63, low before high', allowed)
+    return frozenset(owned)

@@ -1,0 +1,286 @@
+"""Every question that headquarters' page asks, as SQL over hq.db opened read-only, and what each answer means.
+
+Pure functions over a connection and the time: nothing here writes, caches or knows of a page. The counts come
+from the roll-up `hourly`, which the receiver keeps in the transaction of the rows, so that they cost the same
+with a thousand events and with a hundred million; only `callers` reads events, and its asker spaces it out.
+`FIGURES` holds the wording and the query behind each headline figure: a total that is shown can be checked.
+
+Hours and days are those of the box's clock, in the time zone that most boxes are in. `seen_ms` is HQ's clock.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from datetime import datetime, timedelta, tzinfo
+from pathlib import Path
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+HOUR_MS = 3_600_000
+MINUTE_MS = 60_000
+HOURS = 48  # bars of the chart
+ONLINE_MS = 3 * MINUTE_MS  # a box says hello more often than that when its link is up
+FRESH_MS = 15 * MINUTE_MS  # older than that, a box is not "complete" but behind
+WEEK_MS = 7 * 24 * HOUR_MS
+BOXES = 100  # rows of the table of boxes; those that need somebody come first
+
+
+class Figure(NamedTuple):
+    """A figure of the page: what it is called, what it means, and the query that gives it (parameters: `:since`
+    the last midnight, `:minute` a minute ago, `:now`, `:online` the oldest moment that counts as online)."""
+
+    label: str
+    meaning: str
+    sql: str
+
+
+FIGURES: dict[str, Figure] = {
+    "calls": Figure(
+        "Calls today",
+        "Calls that rang on any line since midnight, each once, whoever rang and whatever became of it; "
+        "calls that a box placed itself are not among them. Counted by the hour of the box's clock.",
+        "SELECT coalesce(sum(calls), 0) FROM hourly WHERE hour_ms >= :since",
+    ),
+    "minute": Figure(
+        "In the last minute",
+        "Calls of the last sixty seconds of the boxes' clocks that have already arrived here.",
+        "SELECT count(*) FROM store AS s JOIN event AS e ON e.store_id = s.id AND e.seq > s.hwm - 500\n"
+        "WHERE s.last_call_ms > :minute AND e.kind = 'call' AND e.\"of\" = 0\n"
+        "  AND e.state NOT IN ('called-back', 'unreached') AND e.at_ms > :minute AND e.at_ms <= :now",
+    ),
+    "callers": Figure(
+        "Callers today",
+        "Different numbers among today's calls. Callers who hide their number cannot be told apart and are left out.",
+        "SELECT count(DISTINCT caller) FROM event\n"
+        "WHERE kind = 'call' AND \"of\" = 0 AND at_ms >= :since AND caller <> ''\n"
+        "  AND state NOT IN ('called-back', 'unreached')",
+    ),
+    "sent": Figure(
+        "Replies sent today",
+        "Replies that the mobile network accepted since midnight, in the hour in which it did.",
+        "SELECT coalesce(sum(sent), 0) FROM hourly WHERE hour_ms >= :since",
+    ),
+    "delivered": Figure(
+        "Delivered today",
+        "Replies for which the network reported since midnight that the caller's phone has them.",
+        "SELECT coalesce(sum(delivered), 0) FROM hourly WHERE hour_ms >= :since",
+    ),
+    "online": Figure(
+        "Boxes online",
+        "Boxes that headquarters heard within the last three minutes, out of all that ever said hello.",
+        "SELECT count(*) FROM box WHERE seen_ms >= :online",
+    ),
+}
+
+_LEDGERS = """
+SELECT s.box, s.line, s.store, s.hwm, s.last, s.complete_ms, s.state, s.words,
+       s.id = max(s.id) OVER (PARTITION BY s.box, s.line) AS current
+FROM store AS s ORDER BY s.box, s.line, s.id
+"""
+_BY_CAMPAIGN = """
+SELECT campaign AS name, sum(CASE WHEN hour_ms >= :since THEN calls ELSE 0 END) AS today,
+       sum(calls) AS week, sum(CASE WHEN hour_ms >= :since THEN sent ELSE 0 END) AS sent
+FROM hourly WHERE hour_ms >= :week GROUP BY campaign HAVING week > 0 ORDER BY today DESC, week DESC, campaign LIMIT 50
+"""
+_BY_STORE = """
+SELECT s.box, sum(CASE WHEN h.hour_ms >= :since THEN h.calls ELSE 0 END) AS today, sum(h.calls) AS week
+FROM hourly AS h JOIN store AS s ON s.id = h.store_id WHERE h.hour_ms >= :week GROUP BY s.box
+"""
+_LATEST = """
+SELECT s.box, s.line, e.campaign, e.at_ms, e.caller, e.caller_kind
+FROM (SELECT * FROM store WHERE last_call_ms IS NOT NULL ORDER BY last_call_ms DESC LIMIT 12) AS s
+JOIN event AS e ON e.store_id = s.id AND e.seq > s.hwm - 60
+WHERE e.kind = 'call' AND e."of" = 0 ORDER BY e.at_ms DESC LIMIT 8
+"""
+
+
+class Ledger(NamedTuple):
+    """One store as `complete` needs it; `current` is 0 for a ledger that a newer one of its line replaced."""
+
+    box: str
+    line: str
+    store: str
+    hwm: int
+    last: int
+    complete_ms: int | None
+    state: str
+    words: str
+    current: int
+
+
+class Complete(NamedTuple):
+    """`boxes` of `of` boxes are complete up to `at_ms` (None when none is); `unread` rows lie in quarantine."""
+
+    at_ms: int | None
+    boxes: int
+    of: int
+    unread: int
+
+
+def connect(path: Path | str) -> sqlite3.Connection:
+    """hq.db, to be read only. Raises FileNotFoundError when it is not there, sqlite3.Error when it is no store."""
+    if not Path(path).exists():
+        raise FileNotFoundError(f"no store at {path}")
+    db = sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True, timeout=5, isolation_level=None)
+    db.row_factory = sqlite3.Row
+    return db
+
+
+def zone(db: sqlite3.Connection) -> tzinfo:
+    """The time zone that most boxes are in; UTC while there is none."""
+    row = db.execute("SELECT timezone FROM box GROUP BY timezone ORDER BY count(*) DESC, timezone LIMIT 1").fetchone()
+    try:
+        return ZoneInfo(row[0] if row and row[0] else "UTC")
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return ZoneInfo("UTC")
+
+
+def midnight(now_ms: int, where: tzinfo) -> int:
+    """When today began there, in milliseconds since 1970 UTC."""
+    now = datetime.fromtimestamp(now_ms / 1000, where)
+    return int(now.replace(hour=0, minute=0, second=0, microsecond=0).timestamp() * 1000)
+
+
+def parameters(now_ms: int, where: tzinfo) -> dict[str, int]:
+    """What the queries of FIGURES are asked with."""
+    since = midnight(now_ms, where)
+    return {
+        "now": now_ms,
+        "since": since,
+        "minute": now_ms - MINUTE_MS,
+        "online": now_ms - ONLINE_MS,
+        "week": since - WEEK_MS + 24 * HOUR_MS,
+    }
+
+
+def figure(db: sqlite3.Connection, name: str, values: dict[str, int]) -> int:
+    """One headline figure of FIGURES."""
+    return int(db.execute(FIGURES[name].sql, values).fetchone()[0])
+
+
+def hours(db: sqlite3.Connection, now_ms: int, where: tzinfo) -> list[dict[str, Any]]:
+    """Calls of each of the last HOURS hours, oldest first; the last is the hour that is running.
+
+    An hour begins when the wall clock of `where` shows a full hour."""
+    running = datetime.fromtimestamp(now_ms / 1000, where).replace(minute=0, second=0, microsecond=0)
+    end = int(running.timestamp() * 1000) + HOUR_MS
+    begin = end - HOURS * HOUR_MS
+    query = (
+        "SELECT (hour_ms - :begin) / 3600000 AS place, sum(calls) FROM hourly"
+        " WHERE hour_ms >= :begin AND hour_ms < :end GROUP BY place"
+    )
+    counts = dict(db.execute(query, {"begin": begin, "end": end}).fetchall())
+    starts = [datetime.fromtimestamp(begin / 1000, where) + timedelta(hours=place) for place in range(HOURS)]
+    return [{"start": start, "calls": int(counts.get(place, 0))} for place, start in enumerate(starts)]
+
+
+def campaigns(db: sqlite3.Connection, values: dict[str, int]) -> list[dict[str, Any]]:
+    """Calls by campaign, today and over seven days, and replies sent today; the busiest first."""
+    return [dict(row) for row in db.execute(_BY_CAMPAIGN, values)]
+
+
+def ledgers(db: sqlite3.Connection) -> list[Ledger]:
+    """Every ledger ever announced, in the order of boxes and lines."""
+    return [Ledger(*row) for row in db.execute(_LEDGERS)]
+
+
+def complete_of(own: list[Ledger]) -> int | None:
+    """Up to when one box's events are all here, by its own trusted clock; None when that cannot be said.
+
+    It is the least `complete_ms` of the ledgers that its lines write now. A ledger that was replaced counts no
+    more, unless rows of it never came: then the box cannot be complete until somebody has looked."""
+    if not own or any(not each.current and each.hwm < each.last for each in own):
+        return None
+    marks = [each.complete_ms for each in own if each.current]
+    return None if None in marks else min(mark for mark in marks if mark is not None)
+
+
+def complete(db: sqlite3.Connection, now_ms: int, known: list[Ledger] | None = None) -> Complete:
+    """ "Complete up to T for n of m boxes": m is every box that ever said hello; n are those whose `complete_of`
+    is at most FRESH_MS old; T is the least of theirs, so that for these n boxes every event up to T, by the
+    box's own trusted clock, is held here. A box that is silent, behind, forked or without a trusted clock is not
+    among the n. Rows that are held but could not be read are counted in `unread`, for T says nothing of them."""
+    boxes: dict[str, list[Ledger]] = {row[0]: [] for row in db.execute("SELECT box FROM box")}
+    for each in ledgers(db) if known is None else known:
+        boxes.setdefault(each.box, []).append(each)
+    marks = [complete_of(own) for own in boxes.values()]
+    fresh = [mark for mark in marks if mark is not None and mark >= now_ms - FRESH_MS]
+    unread = db.execute("SELECT coalesce(sum(count), 0) FROM quarantine WHERE passed = 1").fetchone()[0]
+    return Complete(min(fresh, default=None), len(fresh), len(boxes), int(unread))
+
+
+def boxes(db: sqlite3.Connection, values: dict[str, int], known: list[Ledger]) -> list[dict[str, Any]]:
+    """Every box: district, when it was last heard, its calls, its ledgers, what is not here yet."""
+    calls = {row["box"]: (row["today"], row["week"]) for row in db.execute(_BY_STORE, values)}
+    own: dict[str, list[Ledger]] = {}
+    for each in known:
+        own.setdefault(each.box, []).append(each)
+    found = []
+    for row in db.execute("SELECT box, district, timezone, seen_ms, clock, version FROM box ORDER BY box"):
+        mine = own.get(row["box"], [])
+        found.append({
+            **dict(row),
+            "today": calls.get(row["box"], (0, 0))[0],
+            "week": calls.get(row["box"], (0, 0))[1],
+            "lines": [each for each in mine if each.current],
+            "behind": sum(max(0, each.last - each.hwm) for each in mine),
+            "complete_ms": complete_of(mine),
+            "online": row["seen_ms"] >= values["online"],
+        })  # fmt: skip
+    return found
+
+
+def districts(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """`boxes` summed up by district, the busiest first."""
+    sums: dict[str, dict[str, Any]] = {}
+    for box in found:
+        one = sums.setdefault(
+            box["district"], {"name": box["district"], "today": 0, "week": 0, "online": 0, "boxes": 0}
+        )
+        one["today"] += box["today"]
+        one["week"] += box["week"]
+        one["online"] += box["online"]
+        one["boxes"] += 1
+    return sorted(sums.values(), key=lambda one: (-one["today"], -one["week"], one["name"]))
+
+
+def alarms(db: sqlite3.Connection, values: dict[str, int]) -> list[dict[str, Any]]:
+    """What somebody must look at: alarms of the last seven days, the newest first."""
+    query = "SELECT box, store, kind, words, times, first_ms, last_ms FROM alarm WHERE last_ms >= :week"
+    return [dict(row) for row in db.execute(query + " ORDER BY last_ms DESC, id LIMIT 20", values)]
+
+
+def latest(db: sqlite3.Connection) -> list[dict[str, Any]]:
+    """The newest calls; `caller` is a whole number, to be masked by whoever shows it."""
+    return [dict(row) for row in db.execute(_LATEST)]
+
+
+def callers(path: Path | str, now_ms: int) -> int:
+    """Different callers today. The one figure that reads events: seconds over millions, so ask it rarely."""
+    with closing(connect(path)) as db:
+        return figure(db, "callers", parameters(now_ms, zone(db)))
+
+
+def overview(db: sqlite3.Connection, now_ms: int) -> dict[str, Any]:
+    """All but `callers` that the page shows, read in one transaction, so that its figures agree."""
+    db.execute("BEGIN")
+    try:
+        where = zone(db)
+        values = parameters(now_ms, where)
+        known = ledgers(db)
+        found = boxes(db, values, known)
+        return {
+            "now_ms": now_ms,
+            "zone": where,
+            "figures": {name: figure(db, name, values) for name in FIGURES if name != "callers"},
+            "hours": hours(db, now_ms, where),
+            "campaigns": campaigns(db, values),
+            "districts": districts(found),
+            "boxes": found,
+            "alarms": alarms(db, values),
+            "latest": latest(db),
+            "complete": complete(db, now_ms, known),
+        }
+    finally:
+        db.execute("COMMIT")

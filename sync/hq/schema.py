@@ -1,0 +1,75 @@
+"""The embedded store's tables, as numbered migrations of sqlite-utils.
+
+A migration that has been released is never edited: the next one changes what it made.  The receiver alone
+applies them.  All times are milliseconds since 1970 UTC; `hq_ms`, `seen_ms` and the like are HQ's clock, `at_ms`
+and `as_of_ms` the box's.
+"""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("miscall-hq")
+
+_FIRST = """
+-- A box that has said hello.
+CREATE TABLE box (
+    box TEXT PRIMARY KEY, district TEXT NOT NULL, timezone TEXT NOT NULL, version TEXT NOT NULL,
+    admitted_ms INTEGER NOT NULL, seen_ms INTEGER NOT NULL,
+    as_of_ms INTEGER NOT NULL, clock INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- One ledger of a box: its high-water mark and the chain digest there move with its rows, in one transaction.
+-- `last` is its newest row as the box last told; everything up to `complete_ms` of the box's trusted time is here.
+CREATE TABLE store (
+    id INTEGER PRIMARY KEY, store TEXT NOT NULL UNIQUE, box TEXT NOT NULL, line TEXT NOT NULL,
+    number TEXT NOT NULL DEFAULT '', campaign TEXT NOT NULL DEFAULT '', channel TEXT NOT NULL DEFAULT '',
+    language TEXT NOT NULL DEFAULT '',
+    hwm INTEGER NOT NULL DEFAULT 0, chain BLOB NOT NULL, last INTEGER NOT NULL DEFAULT 0,
+    as_of_ms INTEGER NOT NULL DEFAULT 0, complete_ms INTEGER, admitted_ms INTEGER NOT NULL, seen_ms INTEGER NOT NULL,
+    state TEXT NOT NULL DEFAULT '', words TEXT NOT NULL DEFAULT '', state_ms INTEGER, last_call_ms INTEGER
+) STRICT;
+CREATE INDEX store_box ON store (box);
+
+-- Every row of every ledger, once.
+CREATE TABLE event (
+    store_id INTEGER NOT NULL, seq INTEGER NOT NULL, "of" INTEGER NOT NULL, kind TEXT NOT NULL,
+    boot TEXT NOT NULL, mono_ms INTEGER NOT NULL, at_ms INTEGER NOT NULL, clock INTEGER NOT NULL,
+    campaign TEXT NOT NULL, caller TEXT NOT NULL, caller_kind TEXT NOT NULL, state TEXT NOT NULL,
+    seconds INTEGER NOT NULL, extra TEXT NOT NULL, hq_ms INTEGER NOT NULL,
+    PRIMARY KEY (store_id, seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX event_of ON event (store_id, "of", seq) WHERE "of" > 0;
+
+-- What the pages read: counts by the hour of the box's clock, kept in the transaction of the rows.
+-- calls: rung by somebody, whatever became of it; withheld and gave_up are among them.  sent, delivered, failed:
+-- messages out, in the hour in which that happened; received: messages in.
+CREATE TABLE hourly (
+    store_id INTEGER NOT NULL, campaign TEXT NOT NULL, hour_ms INTEGER NOT NULL,
+    calls INTEGER NOT NULL, withheld INTEGER NOT NULL, gave_up INTEGER NOT NULL, sent INTEGER NOT NULL,
+    delivered INTEGER NOT NULL, failed INTEGER NOT NULL, received INTEGER NOT NULL,
+    PRIMARY KEY (store_id, campaign, hour_ms)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX hourly_hour ON hourly (hour_ms);
+
+-- Payloads that were not taken, once each; `passed` is 1 where the mark went on over the one row in it.
+CREATE TABLE quarantine (
+    id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, box TEXT NOT NULL, store TEXT NOT NULL,
+    first INTEGER NOT NULL, count INTEGER NOT NULL, reason TEXT NOT NULL, passed INTEGER NOT NULL DEFAULT 0,
+    times INTEGER NOT NULL DEFAULT 1, first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, payload BLOB NOT NULL
+) STRICT;
+
+-- What a person must look at, one row for each box, ledger and kind.
+CREATE TABLE alarm (
+    id INTEGER PRIMARY KEY, box TEXT NOT NULL, store TEXT NOT NULL, kind TEXT NOT NULL, words TEXT NOT NULL,
+    times INTEGER NOT NULL DEFAULT 1, first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL,
+    UNIQUE (box, store, kind)
+) STRICT;
+"""
+
+
+@migrations()
+def m001_first(db: Database) -> None:
+    for statement in _FIRST.split(";\n"):
+        if statement.strip():
+            db.execute(statement)

@@ -1,0 +1,122 @@
+"""A page in a real browser: its server on a free port of loopback, a Chromium that must talk to nobody else.
+
+`shown` gives the page; at its end it has checked that nothing left this machine and that the browser's console
+stayed empty. `wait_for` polls: nothing here sleeps for a guessed time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import pytest
+import uvicorn
+
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+PHONE = {"width": 360, "height": 780}
+DESK = {"width": 1280, "height": 900}
+
+
+def wait_for(true: Callable[[], Any], seconds: float = 15) -> Any:
+    """The first true value of `true`, asked again and again; fails after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not (value := true()):
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.05)
+    return value
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    text: str
+
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+
+class Asked:
+    """An ASGI application asked without a port: one whole request, its background work included."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    def get(self, path: str, method: str = "GET", host: str = "127.0.0.1:8800") -> Answer:
+        scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "path": path,
+                 "raw_path": path.encode(), "query_string": b"", "root_path": "", "scheme": "http",
+                 "headers": [(b"host", host.encode())]}  # fmt: skip
+        sent: list[dict[str, Any]] = []
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message: dict[str, Any]) -> None:
+            sent.append(message)
+
+        asyncio.run(self._app(scope, receive, send))
+        headers = {name.decode().lower(): value.decode() for name, value in sent[0]["headers"]}
+        return Answer(sent[0]["status"], headers, b"".join(each.get("body", b"") for each in sent[1:]).decode())
+
+
+@contextmanager
+def served(app: Any) -> Iterator[str]:
+    """The address at which `app` answers."""
+    ears = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, http="h11"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [ears]}, daemon=True)
+    thread.start()
+    try:
+        wait_for(lambda: server.started)
+        yield f"http://127.0.0.1:{ears.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        ears.close()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A real browser; skipped by name where there is none."""
+    if not Path(CHROMIUM).exists():
+        pytest.skip("chromium is not installed: apt install chromium")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def shown(chromium: Any, address: str, size: dict[str, int] = DESK, scheme: str = "light") -> Iterator[Any]:
+    """The page at `address`; afterwards: no foreign request was even tried, and the console is empty."""
+    context = chromium.new_context(viewport=size, color_scheme=scheme)
+    page = context.new_page()
+    foreign: list[str] = []
+    console: list[str] = []
+    home = urlsplit(address).netloc
+    page.on("request", lambda request: None if urlsplit(request.url).netloc == home else foreign.append(request.url))
+    page.on("console", lambda message: console.append(message.text))
+    page.on("pageerror", lambda error: console.append(str(error)))
+    try:
+        page.goto(address)
+        yield page
+        assert foreign == []
+        assert console == []
+    finally:
+        context.close()
+
+
+def scrolls_sideways(page: Any) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))

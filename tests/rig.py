@@ -1,0 +1,154 @@
+"""A line and a simulated modem under made-up time: no port, no sleep, years in seconds.
+
+`Rig` joins a Station to a SimModem and moves both from one due moment to the next. Bytes cross at once unless
+`chop` cuts them. A power cut is `Rig.cut()`: the process is gone between two steps, the ledger file stays.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from edge import profile as profiles
+from edge.campaign import Campaign, parse
+from edge.events import Stamp
+from edge.ledger import Ledger, Reader
+from edge.station import Setting, Station
+from tools.simmodem import SimModem
+
+PROFILES = profiles.load_all()
+WALL_0 = 1_780_000_000_000  # 28 May 2026
+WATER = """
+id = "water"
+title = "Water"
+mode = "missed-call"
+languages = ["en", "hi"]
+[reply.en]
+text = "Thank you from {office}. STOP to end."
+[reply.hi]
+text = "धन्यवाद"
+[reply.policy]
+once_per = "24h"
+"""
+
+
+def campaign(text: str = WATER, **changes: str) -> Campaign:
+    """The water campaign, with `key=value` lines replaced."""
+    for old, new in changes.items():
+        text = text.replace(old, new)
+    return parse(text, "water.toml")
+
+
+class Rig:
+    """One line in made-up time. `now` is seconds since boot, the same clock for modem and line."""
+
+    def __init__(
+        self,
+        folder: Path,
+        name: str = "l1",
+        profile: str = "generic",
+        about: Campaign | None = None,
+        seed: int = 0,
+        guard: Callable[[], contextlib.AbstractContextManager[object] | None] = contextlib.nullcontext,
+        **options: object,
+    ) -> None:
+        self.path = folder / "ledgers" / f"{name}.db"
+        self.name, self.about, self.guard = name, about or campaign(), guard
+        self.sim = SimModem(profile, name=name, seed=seed, **options)
+        self.now, self.boot, self.wall, self.clock = 100.0, "b00t000000000001", WALL_0, 3
+        self.siblings: list[Rig] = []
+        self.purse = 90
+        self.station: Station | None = None
+        self.start()
+
+    # ------------------------------------------------------------------------------- power
+
+    def stamp(self) -> Stamp:
+        mono = round(self.now * 1000)
+        return Stamp(self.boot, mono, self.wall + mono, self.clock)
+
+    def start(self) -> None:
+        """Start the line's process on what the ledger holds."""
+        ledger = Ledger(self.path, "box-1", self.name, self.stamp(), {"number": "+919000000001"})
+        setting = Setting(
+            line=self.name, campaign=self.about, country="IN", timezone="Asia/Kolkata", purse=self.purse,
+            own=frozenset({"+919000000001"}), values={"office": "Nashik"},
+        )  # fmt: skip
+        self.station = Station(setting, ledger, PROFILES, self.stamp(), self.guard, self._siblings)
+        self.station.connected(self.stamp())
+
+    def _siblings(self) -> Sequence[Reader]:
+        return [Reader(rig.path) for rig in self.siblings]
+
+    def cut(self) -> None:
+        """The process dies here; nothing of it is written after this."""
+        assert self.station is not None
+        self.station.ledger.close()
+        self.station = None
+
+    # -------------------------------------------------------------------------------- time
+
+    def step(self) -> None:
+        """Let both sides act on what is due now, and carry the bytes across."""
+        for _ in range(200):
+            said = self.sim.tick(self.now)
+            if self.station is None:
+                return
+            if said:
+                self.station.receive(said, self.stamp())
+            self.station.tick(self.stamp())
+            asked = self.station.outgoing(self.stamp())
+            if asked:
+                answer = self.sim.receive(asked, self.now)
+                if answer:
+                    self.station.receive(answer, self.stamp())
+            elif not said:
+                return
+
+    def run(self, seconds: float) -> None:
+        """Let `seconds` pass, stopping at every due moment of either side."""
+        end = self.now + seconds
+        self.step()
+        while self.now < end:
+            due = [end, self.sim.deadline()]
+            if self.station is not None:
+                due.append(self.station.deadline())
+            self.now = max(self.now + 0.001, min(d for d in due if d is not None))
+            self.now = min(self.now, end)
+            self.step()
+
+    def until(self, true: Callable[[], object], seconds: float = 120.0) -> None:
+        """Run until `true()`; fails after `seconds`."""
+        end = self.now + seconds
+        while not true():
+            assert self.now < end, "it never came true"
+            self.run(0.05)
+
+    # ------------------------------------------------------------------------------- looks
+
+    def rows(self, kind: str) -> list[tuple[object, ...]]:
+        """The ledger's rows of one kind."""
+        reader = Reader(self.path)
+        try:
+            return [row for row in reader.rows(0, 100_000) if row[2] == kind]
+        finally:
+            reader.close()
+
+    def calls(self) -> list[tuple[str, str]]:
+        """(number, outcome) of each call, amendments folded."""
+        found: dict[object, tuple[str, str]] = {}
+        for row in self.rows("call"):
+            if row[1]:
+                found[row[1]] = (found[row[1]][0], str(row[10]))
+            else:
+                found[row[0]] = (str(row[8]), str(row[10]))
+        return list(found.values())
+
+    def letters(self) -> list[str]:
+        """The state of each outbound message, oldest first."""
+        found: dict[object, str] = {}
+        for row in self.rows("message"):
+            if row[1] or '"out"' in str(row[12]):
+                found[row[1] or row[0]] = str(row[10])
+        return list(found.values())

@@ -1,0 +1,189 @@
+"""The `miscall` command: a thin table over the rooms, nouns first.
+
+Each entry says what one command takes, shows one example and names the room that does it; the room is imported only
+when it is asked for, so that help, a typing error and the small commands start at once. Exit status: 0 done; 1
+refused or failed, after one clear line a problem on stderr; 2 wrong use.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+Parser = argparse.ArgumentParser
+
+
+class Command(NamedTuple):
+    """`words` as typed; `room` is "module:function", called with the arguments in the order of `takes`."""
+
+    words: str
+    does: str
+    room: str
+    takes: Callable[[Parser], None]
+    example: str
+
+
+def _config(parser: Parser) -> None:
+    parser.add_argument("config", metavar="CONFIG", help="the box's file, box.toml")
+
+
+def _line(parser: Parser) -> None:
+    _config(parser)
+    parser.add_argument("name", metavar="NAME", help="a line's name in it")
+
+
+def _status(parser: Parser) -> None:
+    _config(parser)
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def _exported(*what: str) -> Callable[[Parser], None]:
+    def takes(parser: Parser) -> None:
+        parser.add_argument("config", metavar="CONFIG", help="box.toml or hq.toml")
+        parser.add_argument("what", choices=what)
+        parser.add_argument("--format", choices=("jsonl", "csv"), default="jsonl")
+
+    return takes
+
+
+def _hq(parser: Parser) -> None:
+    parser.add_argument("config", metavar="CONFIG", help="headquarters' file, hq.toml")
+
+
+def _demo(parser: Parser) -> None:
+    parser.add_argument("--boxes", type=_count, default=2, metavar="N", help="offices (default 2)")
+    parser.add_argument("--lines", type=_count, default=4, metavar="N", help="SIMs in each (default 4)")
+    parser.add_argument("--minutes", type=_minutes, metavar="M", help="stop by itself and print totals")
+    parser.add_argument("--headless", action="store_true", help="no live view: lines of text")
+
+
+def _new(parser: Parser) -> None:
+    parser.add_argument("folder", metavar="FOLDER", help="made if it is not there; nothing in it is overwritten")
+    parser.add_argument("--yes", action="store_true", help="ask nothing, take what is found")
+    _ports(parser)
+
+
+def _ports(parser: Parser) -> None:
+    parser.add_argument("--ports", nargs="+", default=[], metavar="GLOB", help="look at these ports instead")
+
+
+def _sim(parser: Parser) -> None:
+    parser.add_argument("folder", metavar="FOLDER", help="where the ports appear")
+    parser.add_argument("--profile", default="generic", metavar="NAME", help="which kind of modem (default generic)")
+    parser.add_argument("--modems", type=_count, default=1, metavar="N", help="how many (default 1)")
+
+
+def _campaign(parser: Parser) -> None:
+    parser.add_argument("file", metavar="FILE", help="a campaign, <id>.toml")
+
+
+def _doctor(parser: Parser) -> None:
+    _config(parser)
+    parser.add_argument("--calibrate", metavar="LINE", help="measure a line's modem (not in this version)")
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 64:
+        raise argparse.ArgumentTypeError("a whole number from 1 to 64 is wanted")
+    return int(text)
+
+
+def _minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = 0.0
+    if not 0 < minutes <= 10_000:
+        raise argparse.ArgumentTypeError("minutes, more than 0, are wanted")
+    return minutes
+
+
+HELD_BY_BOX = ("calls", "messages", "recordings", "events")
+HELD_BY_HQ = ("calls", "messages", "recordings", "answers", "cases", "consents", "boxes")
+COMMANDS = (
+    Command("demo", "a whole district on this machine", "tools.demo:run", _demo, "demo --minutes 1 --headless"),
+    Command("box new", "write a box.toml and a first campaign", "tools.boxnew:run", _new, "box new /etc/miscall"),
+    Command("box run", "the whole box in the foreground", "edge.box:run", _config, "box run /etc/miscall/box.toml"),
+    Command("box line", "one line of it", "edge.line:run", _line, "box line /etc/miscall/box.toml l1"),
+    Command("box uplink", "its road to headquarters", "sync.uplink:run", _config, "box uplink /etc/miscall/box.toml"),
+    Command("box page", "its local page", "edge.page:run", _config, "box page /etc/miscall/box.toml"),
+    Command("box export", "what its ledgers hold", "edge.export:run", _exported(*HELD_BY_BOX),
+            "box export /etc/miscall/box.toml calls --format csv > calls.csv"),
+    Command("box status", "how it is", "edge.status:run", _status, "box status /etc/miscall/box.toml"),
+    Command("hq run", "receiver and web page in the foreground", "tools.hqrun:run", _hq, "hq run hq.toml"),
+    Command("hq receive", "the receiver", "sync.hq.receiver:run", _hq, "hq receive hq.toml"),
+    Command("hq web", "the web page", "sync.hq.web:run", _hq, "hq web hq.toml"),
+    Command("hq export", "what headquarters holds", "sync.hq.export:run", _exported(*HELD_BY_HQ),
+            "hq export hq.toml calls > calls.jsonl"),
+    Command("campaign check", "what is wrong with a campaign", "tools.campaigns:check", _campaign,
+            "campaign check campaigns/water.toml"),
+    Command("campaign try", "walk it as a caller", "tools.campaigns:walk", _campaign,
+            "campaign try campaigns/water.toml"),
+    Command("modem sim", "modems in software", "tools.simmodem:run", _sim,
+            "modem sim /tmp/ports --profile sim7600 --modems 2"),
+    Command("modem list", "modems on this machine", "tools.modemlist:run", _ports, "modem list"),
+    Command("doctor", "what is wrong with a box, and what to do", "tools.doctor:run", _doctor,
+            "doctor /etc/miscall/box.toml"),
+)  # fmt: skip
+NOUNS = {
+    "box": "the box in the field office",
+    "hq": "headquarters",
+    "campaign": "what a number stands for",
+    "modem": "modems, real ones and simulated ones",
+}
+
+
+def parser() -> Parser:
+    """The whole command line."""
+    top = Parser(
+        prog="miscall",
+        description="A box that turns a missed call into a heard voice.",
+        epilog="Example:\n  miscall demo --minutes 1",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    nouns = top.add_subparsers(required=True, metavar="COMMAND")
+    verbs: dict[str, Any] = {}
+    for command in COMMANDS:
+        noun, _, verb = command.words.partition(" ")
+        if verb and noun not in verbs:
+            group = nouns.add_parser(noun, help=NOUNS[noun], description=NOUNS[noun])
+            verbs[noun] = group.add_subparsers(required=True, metavar="COMMAND")
+        one = (verbs[noun] if verb else nouns).add_parser(
+            verb or noun,
+            help=command.does,
+            description=command.does[0].upper() + command.does[1:] + ".",
+            epilog=f"Example:\n  miscall {command.example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.takes(one)
+        one.set_defaults(room=command.room)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit status."""
+    given = vars(parser().parse_args(arguments))
+    module, _, function = given.pop("room").partition(":")
+    try:
+        return int(getattr(importlib.import_module(module), function)(*given.values()))
+    except KeyboardInterrupt:
+        return 1
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if not _expected(error):
+            raise
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _expected(error: Exception) -> bool:
+    """Is this a refusal, whose text is for the person at the keyboard, rather than a mistake of ours?"""
+    from edge.settings import SettingsError
+
+    return isinstance(error, SettingsError | OSError)
