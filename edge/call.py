@@ -15,6 +15,7 @@ Rules of the room:
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -41,6 +42,7 @@ SILENCE = 10.0  # seconds without RING after which the caller has gone (ModemMan
 EARLY = 1.5  # a RING this much before its cycle is due belongs to another call
 VERIFY_AGAIN = 0.3  # seconds between two looks whether the hang-up worked
 VERIFY_LOOKS = 4
+MISSED_WITHIN = 60.0  # a MISSED_CALL so soon after its caller was kept tells nothing new
 LATEST = 8.0  # seconds from RING after which a call is kept even while the channel cannot ask
 ASK, HANG, BUSY = "call:ask", "call:hang", "call:busy"
 
@@ -105,6 +107,7 @@ class Call:
     rang_at: float = 0.0  # first RING of the call in hand
     last_ring: float = -1e9
     ended_at: float = -1e9  # when the last call was believed gone
+    _before: str = ""  # the number of the call before the one in hand
     _asks: int = 0  # questions put about the call in hand
     _looks: int = 0
     _next: float | None = None  # when to ask or look again
@@ -113,6 +116,7 @@ class Call:
     _echo: bool = False  # the RING in hand came before the answer to the hang-up of an ended call
     _owed: bool = False  # the last call was believed gone without its end mark
     _waiting: list[tuple[str, float]] = field(default_factory=list)
+    _kept: deque[tuple[str, float]] = field(default_factory=lambda: deque(maxlen=16))  # of late, and when
     _adopt: CallerSeen | None = None  # caller of the last row before a restart
     _adopt_until: float = 0.0
 
@@ -120,6 +124,8 @@ class Call:
 
     def on(self, event: Happening, now: float) -> list[Order]:
         """Orders that follow from `event`; events that are not about calls give none."""
+        if isinstance(event, CallEnded) and self._of_another(event.number):
+            return []
         handler = TABLE.get((self.state, type(event)))
         return handler(self, event, now) if handler else []
 
@@ -156,6 +162,7 @@ class Call:
 
     def _rang(self, event: Happening, now: float) -> list[Order]:
         """quiet: a call begins."""
+        self._before = self.seen.number if self.seen else ""
         self.state, self.rang_at, self.last_ring = "ringing", now, now
         self.seen, self._asks, self._tries = None, 0, 0
         self._echo = not self._obeyed
@@ -208,7 +215,7 @@ class Call:
         again = adopted is not None and now < self._adopt_until
         waited = seen is not None and any(same(seen.number, n) and now - t < SILENCE for n, t in self._waiting)
         if not waited and not (again and adopted and same(adopted.number, seen.number if seen else "")):
-            orders.append(Keep(seen))
+            orders.append(self._keep(seen, "missed", now))
         return [*orders, self._hang_up()]
 
     def _hang_up(self) -> Order:
@@ -243,6 +250,14 @@ class Call:
 
     # ------------------------------------------------------------------------------- ending
 
+    def _of_another(self, number: str) -> bool:
+        """Does an end mark name somebody else than the call in hand? Late marks of the last call do."""
+        if not number or self.state == "quiet":
+            return False
+        if self.state == "ringing":
+            return bool(self._before) and same(number, self._before)
+        return self.seen is not None and bool(self.seen.number) and not same(number, self.seen.number)
+
     def _ended_early(self, event: Happening, now: float) -> list[Order]:
         """ringing: the caller was quicker than her number, unless the mark is the last caller's."""
         assert isinstance(event, CallEnded)
@@ -252,7 +267,7 @@ class Call:
         seen = CallerSeen(event.number) if event.number else None
         self._close(now, owed=False)
         self.seen = seen
-        return [Withdraw(ASK), Keep(seen, outcome="gave-up")]
+        return [Withdraw(ASK), self._keep(seen, "gave-up", now)]
 
     def _ended_first(self, event: Happening, now: float) -> list[Order]:
         """kept: she ended before our hang-up was written."""
@@ -271,10 +286,16 @@ class Call:
     def _missed(self, event: Happening, now: float) -> list[Order]:
         """quiet: MISSED_CALL of a caller whose ring we did not hear is still a caller."""
         assert isinstance(event, CallEnded)
-        if not event.number or (now - self.ended_at < 60.0 and self.seen and same(event.number, self.seen.number)):
+        heard = any(same(event.number, n) and now - t < MISSED_WITHIN for n, t in self._kept)
+        if event.mark != "MISSED_CALL" or not event.number or heard:
             return []
         self.seen, self.ended_at = CallerSeen(event.number), now
-        return [Keep(self.seen, outcome="gave-up")]
+        return [self._keep(self.seen, "gave-up", now)]
+
+    def _keep(self, seen: CallerSeen | None, outcome: str, now: float) -> Keep:
+        if seen is not None:
+            self._kept.append((seen.number, now))
+        return Keep(seen, outcome)
 
     def _gone(self, now: float) -> list[Order]:
         """The call in hand ended before our hang-up: take that back and say so."""

@@ -33,7 +33,7 @@ def disciplined() -> bool:
     """Does the kernel say that NTP or its like keeps the system clock?"""
     buffer = ctypes.create_string_buffer(512)  # struct timex with modes = 0: read only
     try:
-        return 0 <= ctypes.CDLL(None).adjtimex(buffer) < _TIME_ERROR
+        return bool(0 <= ctypes.CDLL(None).adjtimex(buffer) < _TIME_ERROR)
     except (AttributeError, OSError):
         return False
 

@@ -313,7 +313,10 @@ class Ledger(Reader):
             f" boot, mono_ms, at_ms, clock FROM message WHERE direction = 'out' AND {where} ORDER BY seq"
         )
         return [
-            Letter(r[0], r[1], Caller(r[2], unseal(r[3])), *r[4:9], Stamp(*r[10:14]), tuple(json.loads(r[9])))
+            Letter(
+                seq=r[0], campaign=r[1], caller=Caller(r[2], unseal(r[3])), language=r[4], text=r[5], parts=r[6],
+                state=r[7], reason=r[8], born=Stamp(*r[10:14]), refs=tuple(json.loads(r[9])),
+            )  # fmt: skip
             for r in self._db.execute(query, tuple(values))
         ]
 

@@ -25,13 +25,14 @@ from edge.ledger import Reader
 def snapshot(box: config.BoxConfig) -> dict[str, Any]:
     """Everything `box status` and the page show, as plain values; times in milliseconds since 1970."""
     now_ms = int(time.time() * 1000)
+    lines = [_line(box, line, now_ms) for line in box.lines]
     return {
         "box": box.id,
         "district": box.district,
         "now_ms": now_ms,
-        "lines": [_line(box, line, now_ms) for line in box.lines],
+        "lines": lines,
         "uplink": {**_state(box.data, "uplink"), "unsent": unsent(box.data)},
-        "clock": _clock(box),
+        "clock": _clock(box, lines),
         "disk": _disk(box.data),
     }
 
@@ -53,11 +54,11 @@ def text(seen: dict[str, Any]) -> list[str]:
     for line in seen["lines"]:
         said = words.line_said(line, now_ms)
         told.append(f"{line['name']} {line['number']}: {said.title}. {said.sentence}")
-        told.append(
-            f"    calls today {line['calls_today']}, last {words.age(line['last_call_ms'], now_ms)}"
-            f" {line['last_caller']}".rstrip() + f"; SMS left {_shown(line.get('sms_left'))}, held {line['held']}; "
-            f"{words.plain(line.get('operator')) or 'no operator'}, signal {words.signal_said(line.get('signal')).lower()}"
-        )
+        last = f"{words.age(line['last_call_ms'], now_ms)} {line['last_caller']}".rstrip()
+        sms = f"SMS left {_shown(line['sms_left'])}, held {line['held']}"
+        network = words.plain(line.get("operator")) or "no operator"
+        signal = words.signal_said(line.get("signal")).lower()
+        told.append(f"    calls today {line['calls_today']}, last {last}; {sms}; {network}, signal {signal}")
     link = words.link_said(seen["uplink"], now_ms)
     told.append(f"headquarters: {link.title}. {link.sentence} Rows not there yet: {_shown(seen['uplink']['unsent'])}.")
     told.append(f"clock: {seen['clock']['words']}")
@@ -135,7 +136,9 @@ def _ledger(box: config.BoxConfig, name: str, now_ms: int) -> dict[str, Any]:
             }
     except FileNotFoundError:
         return {}
-    except sqlite3.Error as error:
+    except sqlite3.OperationalError:  # busy, or not ours to read: the line's own word stands
+        return {}
+    except sqlite3.DatabaseError as error:
         return {"state": "damaged", "detail": str(error), "updated_ms": now_ms}
 
 
@@ -144,11 +147,18 @@ def masked(caller: Caller) -> str:
     return f"•••{caller.number[-3:]}" if caller.repliable else caller.kind
 
 
-def _clock(box: config.BoxConfig) -> dict[str, Any]:
-    clock = Clock(box.clock == "trusted").now()
-    why = {0: "no time is known", 1: "the time is the one from before the last start", 2: "the mobile network told it"}
-    told = "box.toml vouches for it" if box.clock == "trusted" else "it is kept right over the internet"
-    return {"trusted": clock.trusted, "quality": clock.clock, "words": why.get(clock.clock, told)}
+def _clock(box: config.BoxConfig, lines: list[dict[str, Any]]) -> dict[str, Any]:
+    """How far the time may be believed; what the mobile network told is known to the lines that heard it."""
+    vouched = box.clock == "trusted"
+    heard = [line["clock"] for line in lines if isinstance(line.get("clock"), int)]
+    quality = max([Clock(vouched).now().clock, *heard])
+    why = (
+        "no time is known",
+        "the time may be the one from before the last start",
+        "the mobile network told the time",
+        "box.toml vouches for the time" if vouched else "the time is kept right over the internet",
+    )
+    return {"trusted": quality >= 2, "quality": quality, "words": why[quality]}
 
 
 def _disk(data: Path) -> dict[str, Any]:

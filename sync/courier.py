@@ -16,7 +16,7 @@ from __future__ import annotations
 import random
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from edge.events import GENESIS
@@ -81,6 +81,14 @@ class _Sent:
     until: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    store: str
+    first: int
+    last: int
+    payload: bytes = field(repr=False)
+
+
 class Courier:
     """One box's conversation with HQ. `now` is monotonic seconds, `at_ms` and `clock` the box's wall time."""
 
@@ -98,6 +106,7 @@ class Courier:
         self._turns: list[str] = []
         self._up = False
         self._out: _Sent | None = None
+        self._ready: _Ready | None = None
         self._tries = 0
         self._hellos = 0
         self._hello_at = 0.0
@@ -116,7 +125,8 @@ class Courier:
                 run = self._runs[store] = _Run(ledger, entry.mark, stopped=entry.stopped)
                 self._turns.append(store)
                 self._hello_at = now
-            run.ledger = ledger
+            if run.ledger is not ledger:
+                run.ledger, self._ready = ledger, None
             self._look(run, now)
         for store in self._runs.keys() - found.keys():
             del self._runs[store]
@@ -162,6 +172,15 @@ class Courier:
             if batch:
                 out.append(batch)
         return out
+
+    def ahead(self, at_ms: int, clock: int) -> None:
+        """Pack what follows the outstanding batch, if there is a full one: while HQ commits, we have time."""
+        run = self._runs.get(self._out.store) if self._out and not self._ready else None
+        if run and self._out and run.active and run.last - self._out.last >= ROWS:
+            try:
+                self._ready = self._pack(run, self._out.last, at_ms, clock)
+            except (sqlite3.Error, wire.WireError):
+                self._ready = None  # when its turn comes, it will be said
 
     def unsent(self) -> int:
         """Rows that HQ has not acknowledged."""
@@ -220,22 +239,28 @@ class Courier:
         return None
 
     def _batch(self, run: _Run, now: float, at_ms: int, clock: int) -> bytes:
-        ledger, first = run.ledger, run.mark + 1
+        ready, self._ready = self._ready, None
+        if ready is None or (ready.store, ready.first) != (run.ledger.store, run.mark + 1):
+            ready = self._pack(run, run.mark, at_ms, clock)
+        self._out = _Sent(ready.store, ready.first, ready.last, now + self._pause(self._tries))
+        return ready.payload
+
+    def _pack(self, run: _Run, after: int, at_ms: int, clock: int) -> _Ready:
+        ledger, first = run.ledger, after + 1
         run.last = ledger.head()[0]
-        prev = ledger.chain(run.mark)
-        rows = ledger.rows(run.mark, run.limit)
+        prev = ledger.chain(after)
+        rows = ledger.rows(after, run.limit)
         while rows and prev is not None:
-            last = first + len(rows) - 1
+            last = after + len(rows)
             tail = ledger.chain(last)
             if rows[-1][0] != last or tail is None:
                 break
             then = max(0, at_ms - COMMIT_MS)
             payload = wire.pack_batch(ledger.store, prev, tail, max(run.last, last), then, clock, rows)
             if len(payload) <= BYTES or len(rows) == 1:
-                self._out = _Sent(ledger.store, first, last, now + self._pause(self._tries))
-                return payload
+                return _Ready(ledger.store, first, last, payload)
             rows = rows[: len(rows) // 2]
-        raise sqlite3.DatabaseError(f"rows after {run.mark} are missing")
+        raise sqlite3.DatabaseError(f"rows after {after} are missing")
 
     # ----------------------------------------------------------------------------------- answered
 

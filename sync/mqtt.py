@@ -20,7 +20,6 @@ from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import paho.mqtt.client as paho
-from paho.mqtt.client import SocketLike
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
@@ -213,7 +212,7 @@ class Link:
             self._inbox.put(down)
 
 
-def _no_delay(sock: SocketLike) -> None:
+def _no_delay(sock: object) -> None:
     """A batch and the acknowledgement of the one before must not wait for each other (Nagle: 40 ms each)."""
     if isinstance(sock, socket.socket):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -107,6 +107,7 @@ class Uplink:
         stamp = self._clock.now()
         for payload in self._courier.due(now, stamp.at_ms, stamp.clock):
             self._link.publish(self._up, payload)
+        self._courier.ahead(stamp.at_ms, stamp.clock)
         if now >= self._tell_at:
             self._tell()
         try:

@@ -59,7 +59,11 @@ class Asked:
                  "headers": [(b"host", host.encode())]}  # fmt: skip
         sent: list[dict[str, Any]] = []
 
+        body = iter([True])
+
         async def receive() -> dict[str, Any]:
+            if not next(body, False):
+                await asyncio.Event().wait()  # this client never hangs up first
             return {"type": "http.request", "body": b"", "more_body": False}
 
         async def send(message: dict[str, Any]) -> None:

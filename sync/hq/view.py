@@ -60,7 +60,7 @@ TROUBLE: dict[str, tuple[str, str, str]] = {
         "`miscall box run box.toml`. This page fills by itself.",
     ),
 }  # fmt: skip
-MARKS = (1, 2, 5)
+MARKS = (2, 4, 6, 10)  # their halves are whole too
 
 
 def trouble(kind: str, detail: str = "") -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -301,7 +302,7 @@ class Line:
         self.calls.append(call)
         self.log.append(call)
         for after, line in self._m.family.dialled:
-            self._m.at(now + 0.01 + after, lambda t, line=line: self._m.wire.urc((line.format(id=call.id),), t))
+            self._m.in_this_life(now + 0.01 + after, partial(self._m.urc, line.format(id=call.id)))
         self._changed(call, now, after_ok=True)
         self._m.at(now + callee.after_s, lambda t: self._reached(call, callee.does, t))
         return call

@@ -75,7 +75,7 @@ SETTINGS: dict[str, tuple[str, str, str]] = {
 _NEEDS_SIM = {"+CMGS", "+CMGL", "+CMGR", "+CMGD", "+CMGW", "+CMSS", "+CPMS", "+CSCA"}
 _NEEDS_SIM_CME = {"+CIMI", "+CNUM", "+CUSD", "+CLCK", "+CPWD", "+CPBS", "D", "+CCID", "+CICCID", "+QCCID", "^ICCID"}
 _TOKEN = re.compile(
-    r"\s*(?:(?P<ext>[+^$*#%&]?[A-Z^+$][A-Z0-9_]*?)(?P<op>=\?|\?|=)(?P<arg>(?:\"[^\"]*\"|[^;\"])*)"
+    r"\s*(?:(?P<ext>[+^$*#%][A-Z0-9_]+)(?P<op>=\?|\?|=)(?P<arg>(?:\"[^\"]*\"|[^;\"])*)"
     r"|(?P<dial>D[^;]*;?)|(?P<s>S\d+)(?P<sop>\?|=\d*)|(?P<plain>[+^$*#%][A-Z0-9_]+)|(?P<basic>&?[A-Z])(?P<n>\d*));?",
     re.IGNORECASE,
 )

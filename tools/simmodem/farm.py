@@ -13,6 +13,7 @@ read loses what is beyond 256 KiB, and blocks nobody.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import select
 import termios
@@ -152,14 +153,18 @@ class PtyModem:
         return b"".join(chunks)
 
     def _free_if_locked(self) -> None:
-        """A program that died with TIOCEXCL set would lock the port for ever: no other but root may
-        open it then, while a real driver forgets the lock. Show another port instead."""
+        """A program that died with TIOCEXCL set would lock the port for ever, while a real driver
+        forgets the lock: take it off, which only root may, or show another port."""
+        if self._listened_to():
+            return
         try:
-            os.close(os.open(self.device, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK))
+            slave = os.open(self.device, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
         except OSError:
-            if not self._listened_to():
-                self.close(spare=True)
-                self.open()
+            self.close(spare=True)
+            self.open()
+        else:
+            fcntl.ioctl(slave, termios.TIOCNXCL)
+            os.close(slave)
 
     def _listened_to(self) -> bool:
         """Has a program the port open? The only event that `poll` can tell is POLLHUP."""

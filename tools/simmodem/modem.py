@@ -27,7 +27,7 @@ from typing import Any
 from tools.simmodem import commands
 from tools.simmodem.calls import Call, Hangup, Line
 from tools.simmodem.channel import Channel
-from tools.simmodem.family import family
+from tools.simmodem.family import Family, family
 from tools.simmodem.faults import Faults
 from tools.simmodem.messages import Mailbox, Sent
 from tools.simmodem.wire import Wire
@@ -66,13 +66,13 @@ class SimModem:
 
     def __init__(self, profile: str = "generic", *, name: str = "sim1", seed: int = 0, **options: Any) -> None:
         self.name = name
-        self.family = family(profile)
-        self.options = Options(**options)
+        self.family: Family = family(profile)
+        self.options: Options = Options(**options)
         self.rng = Random(f"{name}/{seed}")
         self.faults = Faults(self.rng)
         self.wire = Wire(self.faults, self.rng)
         self.settings: dict[str, str] = {}
-        self.line = Line(self)
+        self.line: Line = Line(self)
         self.mailbox = Mailbox(self)
         self.channel = Channel(self)
         self.gone = False

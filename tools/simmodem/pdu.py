@@ -130,8 +130,8 @@ def _address(number: str) -> bytes:
         return bytes([len(number) - 1, 0x91]) + _swap(number[1:])
     if all(digit in _DIGITS for digit in number):
         return bytes([len(number), 0x81]) + _swap(number)
-    packed = _pack(_septets(number[:11]) or [63])
-    return bytes([len(packed) * 2, 0xD0]) + packed
+    septets = _septets(number[:11]) or [63]
+    return bytes([(len(septets) * 7 + 3) // 4, 0xD0]) + _pack(septets)
 
 
 def _smsc(number: str = SMSC) -> bytes:

@@ -116,7 +116,7 @@ def _cmgd(modem: SimModem, op: str, argument: str, now: float) -> list[str]:
             del box[number]
     elif box.pop(_index(modem, index), None) is None and modem.family.name == "generic":
         raise Refusal("CMS", 321)  # most others answer OK to an empty place
-    modem.mailbox.fetch(now)
+    modem.at(now, modem.mailbox.fetch)
     return []
 
 
