@@ -182,13 +182,6 @@ class Channel:
         self._probe = 0
         return [gone, *self._resynchronise(now)]
 
-    def restarted(self, now: float) -> list[Happening]:
-        """The modem said that it restarted: whatever was pending will never be answered."""
-        if self._phase == "idle":
-            return []
-        self._due = now
-        return self.tick(now)
-
     # -------------------------------------------------------------------------------- bytes
 
     def receive(self, data: bytes, now: float) -> list[Happening]:

@@ -117,6 +117,7 @@ class Call:
     _owed: bool = False  # the last call was believed gone without its end mark
     _waiting: list[tuple[str, float]] = field(default_factory=list)
     _kept: deque[tuple[str, float]] = field(default_factory=lambda: deque(maxlen=16))  # of late, and when
+    _looking: bool = False  # the first question of all is under way
     _adopt: CallerSeen | None = None  # caller of the last row before a restart
     _adopt_until: float = 0.0
 
@@ -147,6 +148,11 @@ class Call:
         if now >= self.rang_at + LATEST:
             return self._known(None, now)
         self._next = self.rang_at + LATEST
+        return [AskCalls()]
+
+    def look(self) -> list[Order]:
+        """At the start: is somebody ringing already? Her RING may have gone to nobody."""
+        self._looking = True
         return [AskCalls()]
 
     def adopt(self, seen: CallerSeen, now: float, seconds: float = 20.0) -> None:
@@ -327,8 +333,12 @@ class Call:
         return self._known(withheld, now)
 
     def _hang_answered(self, event: Happening, now: float) -> list[Order]:
-        """quiet, ringing: the answer to a hang-up whose call an end mark has closed already."""
+        """quiet, ringing: the answer to a hang-up whose call an end mark has closed already, or to `look`."""
         self._obeyed = self._obeyed or event.tag == HANG  # type: ignore[union-attr]
+        if event.tag == ASK and self._looking:  # type: ignore[union-attr]
+            self._looking = False
+            for call in self._incoming(event):
+                return self._changed(CallChanged(call), now)
         return []
 
     def _looked(self, event: Happening, now: float) -> list[Order]:

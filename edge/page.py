@@ -74,7 +74,7 @@ def _box(snapshot: Mapping[str, Any], now_ms: int, lang: str) -> dict[str, Any]:
         "acked": words.age(uplink.get("last_ack_ms"), now_ms, lang),
         "disk_tone": "bad" if low else "good",
         "free": words.text("free", lang, free=words.size(disk.get("free_bytes"), lang)),
-        "disk": f"{full:.0f} %" if isinstance(full, int | float) else "",
+        "disk": words.text("used", lang, percent=round(full)) if isinstance(full, int | float) else "",
         "clock_tone": "good" if trusted else "warn",
         "clock": words.text("trusted" if trusted else "untrusted", lang),
         "clock_words": words.plain(clock.get("words")) or words.text(f"clock-{'right' if trusted else 'unsure'}", lang),

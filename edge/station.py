@@ -140,6 +140,7 @@ class Station:
 
     def _use(self, profile: Profile) -> None:
         self.channel.profile = self.call.profile = profile
+        self._obey(self.call.look())
 
     # ----------------------------------------------------------------------------------- time
 

@@ -94,7 +94,7 @@ def _marks(file: Path) -> dict[str, int]:
 
 def _line(box: config.BoxConfig, line: config.LineConfig, now_ms: int) -> dict[str, Any]:
     said = _state(box.data, line.name)
-    if said and said.get("state") != "stopped" and not Path(f"/proc/{said.get('pid')}").exists():
+    if said and said.get("state") != "stopped" and not alive(said.get("pid")):
         said["state"] = "stopped"
     return {
         "calls_today": 0,
@@ -140,6 +140,14 @@ def _ledger(box: config.BoxConfig, name: str, now_ms: int) -> dict[str, Any]:
         return {}
     except sqlite3.DatabaseError as error:
         return {"state": "damaged", "detail": str(error), "updated_ms": now_ms}
+
+
+def alive(pid: object) -> bool:
+    """Does that process run? One that has ended and that nobody waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (OSError, IndexError):
+        return False
 
 
 def masked(caller: Caller) -> str:

@@ -41,7 +41,7 @@ class _Kept:
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     due: float = 0.0
-    pause: float = FIRST_PAUSE
+    pause: float = 0.0
 
 
 def miscall(name: str, *words: str) -> Child:
@@ -54,7 +54,7 @@ def run(children: Sequence[Child]) -> int:
 
     The log is one line an event on stderr. Call it from the main thread."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _WAKE)
-    kept = [_Kept(child) for child in children]
+    kept = [_Kept(child, pause=FIRST_PAUSE) for child in children]
     petted = _petting_interval()
     try:
         _start_due(kept)

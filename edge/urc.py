@@ -51,8 +51,7 @@ def fields(line: str) -> list[str]:
     values, at = [], 0
     while at < len(text):
         found = _FIELD.match(text, at)
-        if found is None or found.end() == at:
-            break
+        assert found is not None and found.end() > at  # a bare field takes whatever stands up to the next comma
         values.append(found.group(1) if found.group(1) is not None else found.group(2).strip())
         at = found.end()
     return values

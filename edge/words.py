@@ -12,6 +12,7 @@ control and direction marks and hides anything long enough to be somebody's numb
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -113,17 +114,18 @@ ENGLISH_LINK: dict[str, tuple[str, str, str, str]] = {
     ),
     "offline": ("busy", "No link", "No link to headquarters just now; calls are kept here and sent later.", ""),
     "waiting": ("busy", "Waiting", "Headquarters is asked again in a moment; calls are kept here.", ""),
-    "behind": ("good", "Connected", "Connected; what is kept here is on its way.", ""),
-    "connected": ("good", "Connected", "Connected; everything is at headquarters.", ""),
+    "behind": ("good", "Connected", "What is kept here is on its way.", ""),
+    "connected": ("good", "Connected", "Everything is at headquarters.", ""),
 }  # fmt: skip
 
 ENGLISH: dict[str, str] = {
     "page": "Missed-call box", "box": "Box", "line": "Line", "lines": "Lines", "next": "What to do next",
     "today": "Calls today", "last": "Last call", "sms": "SMS left", "waiting": "Waiting", "signal": "Signal",
     "operator": "Operator", "hq": "Headquarters", "unsent": "Waiting to be sent", "acked": "Last receipt",
-    "disk": "Disk", "free": "{free} free", "clock": "Clock", "trusted": "Right", "untrusted": "Not sure",
-    "never": "never", "none": "unknown", "live": "Live", "lost": "No answer from the box",
-    "no-signal": "No signal", "weak": "Weak", "fair": "Fair", "good": "Good", "strong": "Strong",
+    "disk": "Disk", "free": "{free} free", "used": "{percent} % used", "clock": "Clock",
+    "trusted": "Right", "untrusted": "Not sure", "never": "never", "none": "unknown",
+    "live": "Live", "lost": "No answer from the box",
+    "no-signal": "None", "weak": "Weak", "fair": "Fair", "good": "Good", "strong": "Strong",
     "all-well": "All is well: nothing to do.",
     "starting": "The box is starting: wait a minute.",
     "on-line": "Line {name}: {todo}{more}.", "and-more": " ({count} more below)",
@@ -254,7 +256,7 @@ def _silent(state: Snapshot, now_ms: int) -> bool:
 
 
 def _int(value: object, otherwise: int = 0) -> int:
-    return int(value) if isinstance(value, int | float) else otherwise
+    return int(value) if isinstance(value, int | float) and math.isfinite(value) else otherwise
 
 
 # ------------------------------------------------------------------------------ small measures
@@ -264,9 +266,10 @@ def age(at_ms: object, now_ms: int, lang: str = "en") -> str:
     """How long ago `at_ms` was: "12 s ago", "3 min ago"; "never" when there is no such time.
 
     A time in the future (a clock was set back) is "just now"."""
-    if not isinstance(at_ms, int | float) or at_ms <= 0:
+    at = _int(at_ms)
+    if at <= 0:
         return text("never", lang)
-    seconds = int(now_ms - at_ms) // 1000
+    seconds = (now_ms - at) // 1000
     for limit, unit, key in ((5, 0, "ago-now"), (90, 1, "ago-s"), (5400, 60, "ago-min"), (172800, 3600, "ago-h")):
         if seconds < limit:
             return text(key, lang, n=seconds // unit if unit else 0)
@@ -288,7 +291,7 @@ def signal_said(signal: object, lang: str = "en") -> str:
 
 def size(count: object, lang: str = "en") -> str:
     """Bytes as a person says them: "640 MB", "12 GB"."""
-    if not isinstance(count, int | float):
+    if not isinstance(count, int | float) or not math.isfinite(count):
         return text("none", lang)
     for unit, step in (("GB", 10**9), ("MB", 10**6)):
         if count >= step:

@@ -24,6 +24,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 _CONNECT_S = 5.0
+_ANSWER_S, _ANSWER_MOST_S = 2.0, 30.0  # the wait for a broker's first answer, doubled whenever none came
 _KEEPALIVE_S = 30
 _WRONG_VERSION = ("Unsupported protocol version", "Protocol error", "Malformed packet")
 
@@ -112,6 +113,8 @@ class Link:
         self._client: paho.Client | None = None
         self._welcomed = False
         self._said_why = False
+        self._answer_s = _ANSWER_S
+        self._answer_by = 0.0
 
     def open(self) -> None:
         """Connect, dropping an older connection. Blocks for `_CONNECT_S` at most; the outcome is an event."""
@@ -126,7 +129,16 @@ class Link:
             self._inbox.put(Down(self.turn, f"{self._broker.name} cannot be reached: {why}"))
             return
         self._client = client
+        self._answer_by = time.monotonic() + self._answer_s
         client.loop_start()
+
+    def tick(self, now: float) -> None:
+        """Call it often: a broker that accepted the connection and says nothing is given up here."""
+        if self._client and not self._welcomed and now > self._answer_by:
+            turn = self.turn
+            self.close()
+            self._answer_s = min(self._answer_s * 2, _ANSWER_MOST_S)
+            self._other_version(turn)
 
     def close(self) -> None:
         """Say goodbye properly (no last will) and end the thread."""
@@ -180,6 +192,7 @@ class Link:
     def _connected(self, turn: int, client: paho.Client, reason: ReasonCode) -> None:
         if not reason.is_failure:
             self._welcomed = True
+            self._answer_s = _ANSWER_S
             client.subscribe(self._topics)
         elif str(reason) in _WRONG_VERSION:
             self._other_version(turn)

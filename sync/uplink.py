@@ -101,6 +101,7 @@ class Uplink:
         if self._open_at is not None and now >= self._open_at:
             self._open_at = None
             self._link.open()
+        self._link.tick(now)
         if now >= self._look_at:
             self._courier.see(self._shelf.readers(), now)
             self._look_at = now + _LOOK_S

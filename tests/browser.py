@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,10 +22,15 @@ import pytest
 import uvicorn
 
 CHROMIUM = "/usr/bin/chromium"
-ARGUMENTS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 PHONE = {"width": 360, "height": 780}
 DESK = {"width": 1280, "height": 900}
 
@@ -69,7 +75,11 @@ class Asked:
         async def send(message: dict[str, Any]) -> None:
             sent.append(message)
 
-        asyncio.run(self._app(scope, receive, send))
+        def whole() -> None:
+            asyncio.run(self._app(scope, receive, send))
+
+        with ThreadPoolExecutor(1) as thread:  # playwright's own loop may be running in this one
+            thread.submit(whole).result()
         headers = {name.decode().lower(): value.decode() for name, value in sent[0]["headers"]}
         return Answer(sent[0]["status"], headers, b"".join(each.get("body", b"") for each in sent[1:]).decode())
 
@@ -90,7 +100,7 @@ def served(app: Any) -> Iterator[str]:
         ears.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
     """A real browser; skipped by name where there is none."""
     if not Path(CHROMIUM).exists():

@@ -35,7 +35,8 @@ class Line:
     """One line's ledger at a box: it makes rows, packs them, and lets the store take them."""
 
     def __init__(self, hq: Hq, box: str, name: str, store: str, campaign: str, district: str) -> None:
-        self.hq, self.box, self.name, self.store, self.campaign, self.district = hq, box, name, store, campaign, district
+        self.hq, self.box, self.name, self.store = hq, box, name, store
+        self.campaign, self.district = campaign, district
         self.seq, self.chain = 0, GENESIS
         self.row("store", store, campaign=campaign, extra={"line": name, "campaign": campaign})
 
@@ -166,7 +167,7 @@ def test_complete_is_the_least_of_those_that_are_complete(hq: Hq) -> None:
     hq.lines[0].call(NOW_MS, "+919876500001")
     hq.pending.clear()  # the row stays at the box, only its number is told
     hq.send(NOW_MS + MINUTE_MS, silent=("pune-02",))
-    assert reports.complete(db, NOW_MS + 2 * MINUTE_MS) == (NOW_MS, 2, 3, 0), "nashik-07 is complete up to before the row"
+    assert reports.complete(db, NOW_MS + 2 * MINUTE_MS) == (NOW_MS, 2, 3, 0), "up to before the row"
     hq.send(NOW_MS + 14 * MINUTE_MS, silent=("nashik-07", "pune-02"))
     hq.send(NOW_MS + 16 * MINUTE_MS, silent=("nashik-07", "pune-02"))
     assert reports.complete(db, NOW_MS + 16 * MINUTE_MS) == (NOW_MS + 16 * MINUTE_MS, 1, 3, 0)
@@ -302,7 +303,8 @@ def test_the_browser_shows_the_figures_and_follows(hq: Hq, chromium: Any) -> Non
         assert page.inner_text("#stamp") == "Complete up to 19:43:20 for 2 of 3 boxes."
         wait_for(lambda: page.inner_text("#callers") == "3")
         rows = page.locator("table.boxes tbody tr")
-        assert rows.count() == 3 and "Silent" in rows.nth(1).inner_text() and "SIM wants its PIN" in rows.nth(0).inner_text()
+        assert rows.count() == 3
+        assert "SIM wants its PIN" in rows.nth(0).inner_text() and "Silent" in rows.nth(1).inner_text()
         assert page.locator(".chart .bar").count() == 48
         page.evaluate("window.same = document.querySelector('#calls')")
         page.click("details summary")

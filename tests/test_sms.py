@@ -6,6 +6,7 @@ against the standard instead.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from datetime import timedelta
 
@@ -19,10 +20,29 @@ from tests.pdus import read_submit
 
 GSM7_LETTERS = [char for char in map(chr, range(0x20AD)) if gsm7.code(char)]
 HINDI = [chr(code) for code in range(0x0901, 0x0970) if unicodedata.category(chr(code)) != "Cn"]
-SIGNS = ["क", "कि", "क्षि", "र्त्स्न्य", "नी\u0902", "é", "e\u0301", "👍", "👍🏽", "👨‍👩‍👧", "🇮🇳", "🇰🇪", "✔\ufe0f", " ", "a"]
-gsm7_texts = st.text(alphabet=GSM7_LETTERS, max_size=400)
+SIGNS = [
+    "क",
+    "कि",
+    "क्षि",
+    "र्त्स्न्य",
+    "नी\u0902",
+    "é",
+    "e\u0301",
+    "👍",
+    "👍🏻",
+    "👍🏿",
+    "👨‍👩‍👧",
+    "🇮🇳",
+    "🇰🇪",
+    "✔\ufe0f",
+    " ",
+    "a",
+]
+gsm7_texts = st.text(alphabet=GSM7_LETTERS, max_size=200)
+long_texts = st.builds(lambda text, repeats, end: text * repeats + end, gsm7_texts, st.integers(5, 30), gsm7_texts)
 texts = st.one_of(
     gsm7_texts,
+    long_texts,
     st.text(max_size=200),
     st.text(alphabet=HINDI, max_size=300),
     st.lists(st.sampled_from(SIGNS), max_size=150).map("".join),
@@ -67,6 +87,7 @@ def test_a_sign_longer_than_a_part_is_cut_but_no_pair_is() -> None:
     text = "a" * 10 + "\u200d".join("😀" * 100)
     parts = [read_submit(submit).text for submit in sms.encode(text, "+919876543210", reference=1)]
     assert "".join(parts) == text and all(parts) and parts[0] == "a" * 10
+    assert all(read_submit(submit).text for submit in sms.encode(text[10:], "+919876543210", reference=1))
 
 
 @pytest.mark.parametrize(
@@ -128,7 +149,11 @@ PEER_LETTERS = [char for char in GSM7_LETTERS if char not in "§\f"]
 
 
 @settings(max_examples=300)
-@given(st.text(alphabet=PEER_LETTERS, min_size=1, max_size=500), st.integers(0, 255))
+@given(
+    st.text(alphabet=PEER_LETTERS, min_size=1, max_size=200)
+    | long_texts.map(lambda text: re.sub("[§\f]", "", text) + "a"),
+    st.integers(0, 255),
+)
 def test_7_bit_pdus_are_the_peers_octet_by_octet(text: str, reference: int) -> None:
     theirs = peer.encodeSmsSubmitPdu("+919876543210", text, reference=reference, validity=timedelta(days=1))
     ours = sms.encode(text, "+919876543210", reference=reference)

@@ -4,5 +4,5 @@ config.py     HQ's file, checked
 receiver.py   the loop: payloads in, one commit for many, then the acknowledgements; the only writer of events
 store.py      what a payload does to the embedded store: marks, chains, alarms, quarantine
 schema.py     the store's tables, as numbered migrations
-exports.py    what HQ holds, streamed out
+export.py     what HQ holds, streamed out
 """

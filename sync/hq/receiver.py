@@ -102,6 +102,7 @@ class Receiver:
         if self._open_at is not None and now >= self._open_at:
             self._open_at = None
             self._link.open()
+        self._link.tick(now)
         if now >= self._tell_at:
             self._tell()
         waits = [self._tell_at, *([self._open_at] if self._open_at is not None else [])]

@@ -45,7 +45,7 @@ FIGURES: dict[str, Figure] = {
     "minute": Figure(
         "In the last minute",
         "Calls of the last sixty seconds of the boxes' clocks that have already arrived here.",
-        "SELECT count(*) FROM store AS s JOIN event AS e ON e.store_id = s.id AND e.seq > s.hwm - 500\n"
+        "SELECT count(*) FROM store AS s JOIN event AS e ON e.store_id = s.id AND e.seq > s.hwm - 300\n"
         "WHERE s.last_call_ms > :minute AND e.kind = 'call' AND e.\"of\" = 0\n"
         "  AND e.state NOT IN ('called-back', 'unreached') AND e.at_ms > :minute AND e.at_ms <= :now",
     ),

@@ -75,7 +75,11 @@ def view(found: dict[str, Any], callers: int | None) -> dict[str, Any]:
         return trouble("empty")
     now_ms, where = found["now_ms"], found["zone"]
     figures = {**found["figures"], "callers": callers}
-    boxes = sorted((_box(box, now_ms) for box in found["boxes"]), key=lambda box: words.TONES.index(box["tone"]))
+    alarmed = {alarm["box"] for alarm in found["alarms"]}
+    boxes = sorted(
+        (_box(box, now_ms, box["box"] in alarmed) for box in found["boxes"]),
+        key=lambda box: words.TONES.index(box["tone"]),
+    )
     return {
         "trouble": None,
         "figures": {name: "…" if count is None else f"{count:,}" for name, count in figures.items()},
@@ -123,9 +127,12 @@ def _alarm(alarm: dict[str, Any], now_ms: int) -> dict[str, str]:
     }
 
 
-def _box(box: dict[str, Any], now_ms: int) -> dict[str, Any]:
-    tone, state, detail = _state(box, now_ms)
-    behind = f"{box['behind']:,} rows on their way" if box["behind"] else "Everything sent is here"
+def _box(box: dict[str, Any], now_ms: int, alarmed: bool) -> dict[str, Any]:
+    tone, state, detail = _state(box, now_ms, alarmed)
+    if box["behind"]:
+        behind = f"{box['behind']:,} rows still there"
+    else:
+        behind = "nothing still there" if box["online"] else "since then unknown"
     return {
         "name": words.plain(box["box"]),
         "district": words.plain(box["district"]),
@@ -140,7 +147,7 @@ def _box(box: dict[str, Any], now_ms: int) -> dict[str, Any]:
     }
 
 
-def _state(box: dict[str, Any], now_ms: int) -> tuple[str, str, str]:
+def _state(box: dict[str, Any], now_ms: int, alarmed: bool) -> tuple[str, str, str]:
     """Tone, state and its cause: silence first, for nothing else is known of a silent box; then its worst line."""
     if not box["online"]:
         return "bad", "Silent", "Ask the office whether box and internet are on; its calls are kept there."
@@ -149,6 +156,8 @@ def _state(box: dict[str, Any], now_ms: int) -> tuple[str, str, str]:
     if worst and worst[1].tone in ("bad", "warn"):
         line, its = worst
         return its.tone, its.title, f"Line {words.plain(line.line)}: {words.plain(line.words) or its.sentence}"
+    if alarmed:
+        return "warn", "Look at it", "There is an alarm about this box above."
     if box["clock"] < 2:
         return "warn", "Clock not sure", "Its calls are here, their times are not sure until it hears the time."
     if worst and worst[1].tone == "busy":
@@ -165,6 +174,7 @@ def _shared(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     most = max((row["today"] for row in rows), default=0) or 1
     return [
         {**row, "name": words.plain(row["name"]) or "–", "today": f"{row['today']:,}", "week": f"{row['week']:,}",
+         "sent": f"{row.get('sent', 0):,}",
          "share": f"{100 * row['today'] / most:.1f}%"}
         for row in rows
     ]  # fmt: skip

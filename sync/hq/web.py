@@ -52,9 +52,10 @@ class Looks:
     def now(self) -> dict[str, Any]:
         """The page's content; a store that cannot be read is content too."""
         with self._lock:
-            if time.monotonic() >= self._due:
+            if (began := time.monotonic()) >= self._due:
                 self._shown = self._look(int(self._clock() * 1000))
-                self._due = time.monotonic() + self._share_s
+                ended = time.monotonic()
+                self._due = ended + max(self._share_s, 10 * (ended - began))  # a big store is looked at less often
             return self._shown
 
     def _look(self, now_ms: int) -> dict[str, Any]:
@@ -121,7 +122,12 @@ def run(config_path: str | Path) -> int:
     except config.ConfigError as why:
         print(why, file=sys.stderr)
         return 1
+    if not hq.listen:
+        print("page: switched off in hq.toml")
+        return 0
     host, port = split(hq.listen)
+    if host not in ("127.0.0.1", "::1", "localhost"):
+        print(f"page: {host} can be reached by others and nobody has to log in: use 127.0.0.1", file=sys.stderr)
     return serve(application(Path(hq.data) / "hq.db", host), host, port, f"{config_path}: web.listen")
 
 
