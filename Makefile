@@ -5,8 +5,10 @@ export PYTHON ?= python3
 PY := .venv/bin/python
 DEMO_NEEDS := mosquitto:mosquitto
 TEST_NEEDS := $(DEMO_NEEDS) gammu:gammu gammu-smsd:gammu-smsd smsd:smstools chromium:chromium strace:strace mkfs.ext4:e2fsprogs
-# the rooms that decide without a clock, a port or a file of their own
-PURE := $(wildcard $(foreach room,at call campaign config fold house profile rules settings sms wire,tests/test_$(room).py))
+# the tests of the rooms that decide without a clock, a port or a file of their own, and of what is read from files
+PURE_ROOMS := at bringup call campaign columns config courier fold gsm7 house numbers profile rules script settings sms \
+  sms_inbound station stopwords urc wire words
+PURE := $(wildcard $(foreach room,$(PURE_ROOMS),tests/test_$(room).py))
 FOR ?= 600
 
 help:  ## this list
@@ -44,7 +46,8 @@ prove:  ## the long proofs: every kill, every cut (an hour)
 fuzz:  ## coverage-guided fuzzing for FOR=600 seconds a target
 	@.ci/setup dev
 	@.ci/setup fuzz
-	$(PY) -m tests.fuzz --seconds $(FOR)
+	for target in $(patsubst tests/fuzz/fuzz_%.py,%,$(wildcard tests/fuzz/fuzz_*.py)); do \
+	  $(PY) tests/fuzz/fuzz_$$target.py -max_total_time=$(FOR) tests/fuzz/corpus/$$target || exit 1; done
 
 lock:  ## resolve requirements/*.in anew (needs pip-tools)
 	cd requirements && for name in dev run demo fuzz; do CUSTOM_COMPILE_COMMAND="make lock" ../$(PY) -m piptools compile -q --upgrade \

@@ -40,7 +40,8 @@ SCHEMA = (
         direction TEXT NOT NULL, language TEXT NOT NULL, text TEXT NOT NULL, parts INTEGER NOT NULL,
         state TEXT NOT NULL, reason TEXT NOT NULL,
         boot TEXT NOT NULL, mono_ms INTEGER NOT NULL, at_ms INTEGER NOT NULL, clock INTEGER NOT NULL,
-        sent_boot TEXT, sent_mono_ms INTEGER, sent_at_ms INTEGER, sent_clock INTEGER, refs TEXT NOT NULL DEFAULT '[]');
+        sent_boot TEXT, sent_mono_ms INTEGER, sent_at_ms INTEGER, sent_clock INTEGER,
+        refs TEXT NOT NULL DEFAULT '[]', reported TEXT NOT NULL DEFAULT '[]');
     CREATE INDEX message_caller ON message(caller);
     CREATE INDEX message_open ON message(state) WHERE state IN ('queued', 'held', 'sending');
     CREATE INDEX message_sent ON message(sent_at_ms) WHERE sent_boot IS NOT NULL;
@@ -85,7 +86,8 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """An outbound message as it stands. `refs`: the modem's reference of each part accepted so far."""
+    """An outbound message as it stands. `refs`: the modem's reference of each part that the network has taken
+    so far; `reported`: those of them that have been delivered."""
 
     seq: int
     campaign: str
@@ -97,6 +99,7 @@ class Letter:
     reason: str
     born: Stamp
     refs: tuple[int, ...]
+    reported: tuple[int, ...]
 
 
 def pack_extra(**values: object) -> str:
@@ -309,13 +312,14 @@ class Ledger(Reader):
 
     def _letters(self, where: str, values: Iterable[object] = ()) -> list[Letter]:
         query = (
-            "SELECT seq, campaign, caller_kind, caller, language, text, parts, state, reason, refs,"
+            "SELECT seq, campaign, caller_kind, caller, language, text, parts, state, reason, refs, reported,"
             f" boot, mono_ms, at_ms, clock FROM message WHERE direction = 'out' AND {where} ORDER BY seq"
         )
         return [
             Letter(
                 seq=r[0], campaign=r[1], caller=Caller(r[2], unseal(r[3])), language=r[4], text=r[5], parts=r[6],
-                state=r[7], reason=r[8], born=Stamp(*r[10:14]), refs=tuple(json.loads(r[9])),
+                state=r[7], reason=r[8], born=Stamp(*r[11:15]),
+                refs=tuple(json.loads(r[9])), reported=tuple(json.loads(r[10])),
             )  # fmt: skip
             for r in self._db.execute(query, tuple(values))
         ]
@@ -347,16 +351,16 @@ class Ledger(Reader):
             self._add("message", stamp, of=seq, state=state, extra=pack_extra(reason=reason))
             self._db.execute(f"UPDATE message SET {names} WHERE seq = ?", (*columns.values(), seq))
 
-    def await_reports(self, seq: int, refs: tuple[int, ...]) -> None:
-        """Of the parts of message `seq`, only those with `refs` still lack their delivery report."""
+    def keep_report(self, seq: int, reported: tuple[int, ...]) -> None:
+        """These parts of message `seq` have been delivered, others not yet."""
         with self._transaction():
-            self._db.execute("UPDATE message SET refs = ? WHERE seq = ?", (json.dumps(refs), seq))
+            self._db.execute("UPDATE message SET reported = ? WHERE seq = ?", (json.dumps(reported), seq))
 
     def reported(self, reference: int, since_ms: int) -> list[Letter]:
         """Messages sent since wall time `since_ms` of which some part has this reference, newest first.
 
         References are one octet and wrap, so the caller must also compare the recipient."""
-        found = self._letters("sent_at_ms >= ? AND state IN ('sent', 'unknown', 'sending')", (since_ms,))
+        found = self._letters("sent_at_ms >= ? AND state NOT IN ('delivered', 'failed')", (since_ms,))
         return [letter for letter in reversed(found) if reference in letter.refs]
 
     # ------------------------------------------------------------------------------ inbound

@@ -200,14 +200,13 @@ def _report(desk: Desk, report: sms.Report) -> None:
         return
     since = desk.stamp().at_ms - REPORTS_KEPT_MS
     for letter in desk.ledger.reported(report.reference, since):
-        if not sms.same_number(letter.caller.number, report.recipient):
+        if report.reference in letter.reported or not sms.same_number(letter.caller.number, report.recipient):
             continue
-        left = list(letter.refs)
-        left.remove(report.reference)
+        reported = (*letter.reported, report.reference)
         if report.outcome == "failed":
             desk.ledger.set_state(desk.stamp(), letter.seq, "failed", report.words)
-        elif left:
-            desk.ledger.await_reports(letter.seq, tuple(left))
+        elif len(reported) < letter.parts:
+            desk.ledger.keep_report(letter.seq, reported)
         else:
-            desk.ledger.set_state(desk.stamp(), letter.seq, "delivered", refs=())
+            desk.ledger.set_state(desk.stamp(), letter.seq, "delivered")
         return

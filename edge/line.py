@@ -13,15 +13,18 @@ import fcntl
 import json
 import os
 import select
+import shutil
 import signal
 import sqlite3
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
 from edge import campaign as campaigns
 from edge import config as configs
+from edge import numbers
 from edge import profile as profiles
 from edge.clock import Clock
 from edge.config import BoxConfig, LineConfig
@@ -33,6 +36,7 @@ from edge.station import Setting, Station
 REOPEN_S = (0.25, 0.5, 1.0, 2.0)  # a stick that comes back should be heard soon; a missing one costs little
 STATE_EVERY_S, CHECKPOINT_EVERY_S, LONGEST_WAIT_S = 1.0, 30.0, 5.0
 EX_TEMPFAIL = 75
+RESERVE = 16 << 20  # bytes
 
 
 class Line:
@@ -41,6 +45,7 @@ class Line:
     def __init__(self, config: BoxConfig, line: LineConfig) -> None:
         self.config, self.line = config, line
         self.clock = Clock(vouched=config.clock == "trusted")
+        self._claim = _claim(config.data / "ledgers" / f"{line.name}.lock")
         self.ledger = self._open_ledger()
         self._others: dict[str, Reader] = {}
         self._lock = open(config.data / "send.lock", "ab")  # noqa: SIM115  # held open for the process's life
@@ -75,8 +80,9 @@ class Line:
             return Ledger(path, self.config.id, self.line.name, self.clock.now(), facts)
 
     def _setting(self) -> Setting:
-        campaign = campaigns.load(self.config.campaign_files(self.line.campaign)[0])
         values = {**self.config.text, "number": self.line.number}
+        campaign = campaigns.load(self.config.campaign_files(self.line.campaign)[0], known=values)
+        numbers.warm(self.config.country)  # the first look-up reads the tables: not while somebody rings
         return Setting(
             line=self.line.name, campaign=campaign, country=self.config.country, timezone=self.config.timezone,
             language=self.line.language, modem=self.line.modem, purse=self.line.sms_per_day,
@@ -214,6 +220,38 @@ class Line:
         write_state(self.config.data, self.line.name, state)
 
 
+class LineTaken(Exception):
+    """Another process serves this line already: two writers would spoil its ledger."""
+
+
+def _claim(path: Path) -> IO[bytes]:
+    """Hold the line for this process, for as long as the file returned is open."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    held = open(path, "ab")  # noqa: SIM115
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        held.close()
+        raise LineTaken(f"{path.stem}: another process serves this line: stop that one first") from None
+    return held
+
+
+def keep_reserve(data: Path) -> None:
+    """Hold RESERVE bytes of the disk, so that a full disk can still be opened, read and drained."""
+    reserve = data / "reserve"
+    with contextlib.suppress(OSError):
+        if not reserve.exists() and shutil.disk_usage(data).free > 4 * RESERVE:
+            with open(reserve, "wb") as file:
+                os.posix_fallocate(file.fileno(), 0, RESERVE)
+
+
+def free_reserve(data: Path) -> None:
+    """Give the reserve back to a full disk."""
+    with contextlib.suppress(OSError):
+        if shutil.disk_usage(data).free < RESERVE // 4:
+            (data / "reserve").unlink(missing_ok=True)
+
+
 def write_state(data: Path, name: str, state: dict[str, object]) -> None:
     """Replace <data>/state/<name>.json as a whole; a full disk only makes the page old."""
     folder = data / "state"
@@ -265,10 +303,12 @@ def run(config_path: Path | str, name: str) -> int:
     config.data.mkdir(parents=True, exist_ok=True)
     try:
         line = Line(config, config.line(name))
-    except LedgerFailed as error:
+    except LineTaken as error:
         _say(str(error))
-        write_state(config.data, name, {"line": name, "pid": os.getpid(), "state": "disk", "detail": str(error)})
-        return EX_TEMPFAIL
+        return 1
+    except LedgerFailed as error:
+        return _give_up(config, name, error)
+    keep_reserve(config.data)
 
     def stop(number: int, frame: object) -> None:
         line.stopping = True
@@ -278,6 +318,14 @@ def run(config_path: Path | str, name: str) -> int:
     try:
         line.run()
     except LedgerFailed as error:
-        _say(str(error))
-        return EX_TEMPFAIL
+        return _give_up(config, name, error)
     return 0
+
+
+def _give_up(config: BoxConfig, name: str, error: LedgerFailed) -> int:
+    """End, so that a fresh process reads what is on disk; a full disk gets the reserve back first."""
+    _say(str(error))
+    state: dict[str, object] = {"line": name, "pid": os.getpid(), "state": "disk", "detail": str(error)}
+    write_state(config.data, name, state | {"updated_ms": int(time.time() * 1000)})
+    free_reserve(config.data)
+    return EX_TEMPFAIL

@@ -76,7 +76,7 @@ def callers(values: Iterable[str]) -> list[bytes]:
     numbers: list[int] = []
     texts: list[str] = []
     for value in values:
-        if not value:
+        if value == "":
             codes.append(_EMPTY)
         elif value in seen:
             codes.append(_BACK + len(seen) - seen[value])

@@ -21,7 +21,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from operator import sub
+from operator import ge, sub
 
 from sync.columns import MAX_BODY, MAX_INT, Reader, callers, deflate, inflate, ints, text, varint, words
 from sync.columns import WireError as WireError  # part of this room's face
@@ -147,6 +147,8 @@ def pack_batch(
             *rows, strict=True
         )
         first: int = seq[0]
+        if seq != tuple(range(first, first + len(rows))) or any(map(ge, of, seq)):
+            raise ValueError("a gap, or a row that amends itself or a later one")
         columns = [
             *ints([distance and here - distance for here, distance in zip(seq, of, strict=True)]),
             *words(kind),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import json
 import os
 import re
@@ -48,6 +50,15 @@ def test_help_has_an_example_that_parses(command: cli.Command, capsys: pytest.Ca
     words = example[1].partition(" > ")[0].split()
     assert " ".join(words).startswith(command.words)
     assert vars(cli.parser().parse_args(words))["room"] == command.room
+
+
+@pytest.mark.parametrize("command", cli.COMMANDS, ids=lambda command: command.words)
+def test_each_command_leads_to_a_room_that_takes_its_words(command: cli.Command) -> None:
+    module, _, function = command.room.partition(":")
+    words = command.example.partition(" > ")[0].split()
+    given = vars(cli.parser().parse_args(words))
+    given.pop("room")
+    inspect.signature(getattr(importlib.import_module(module), function)).bind(*given.values())
 
 
 @pytest.mark.parametrize(

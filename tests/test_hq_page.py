@@ -377,7 +377,7 @@ def district(folder: Path) -> Hq:
     return hq
 
 
-def picture(target: Path, folder: Path, **how: Any) -> None:
+def picture(target: Path, folder: Path, size: dict[str, int] = DESK, scheme: str = "light") -> None:
     from playwright.sync_api import sync_playwright
 
     from tests.browser import ARGUMENTS, CHROMIUM
@@ -385,9 +385,9 @@ def picture(target: Path, folder: Path, **how: Any) -> None:
     hq = district(folder)
     with sync_playwright() as started, served(page_of(hq.path)) as address:
         browser = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        with shown(browser, address, how.get("size", DESK), how.get("scheme", "light")) as page:
+        with shown(browser, address, size, scheme) as page:
             wait_for(lambda: page.inner_text("#callers") not in ("…", ""))
-            page.screenshot(path=str(target), full_page=True)
+            page.screenshot(path=str(target))
         browser.close()
     hq.close()
 
@@ -397,4 +397,4 @@ if __name__ == "__main__":
 
     for name in sys.argv[1:]:
         with tempfile.TemporaryDirectory() as scratch:
-            picture(Path(name), Path(scratch))
+            picture(Path(name), Path(scratch), {"width": 1100, "height": 1330})

@@ -143,7 +143,9 @@ def test_reports_find_their_message_by_reference(book: Ledger) -> None:
     book.set_state(later(2), seq, "sent", refs=(7, 8))
     assert [letter.refs for letter in book.reported(8, T0.at_ms)] == [(7, 8)]
     assert book.reported(9, T0.at_ms) == [] and book.reported(8, later(99).at_ms) == []
-    book.await_reports(seq, (7,))
+    book.keep_report(seq, (8,))
+    assert [letter.reported for letter in book.reported(8, T0.at_ms)] == [(8,)]
+    book.set_state(later(3), seq, "delivered")
     assert book.reported(8, T0.at_ms) == []
 
 
@@ -261,6 +263,13 @@ def test_every_old_ledger_is_migrated_with_all_it_holds(dump: Path, tmp_path: Pa
     assert book._db.execute("PRAGMA user_version").fetchone() == (len(room.SCHEMA),)
     assert (len(book.rows(0)), book.head()[0]) == before and before[0] > 5
     assert book.keep_call(later(2), VOTER, "missed", "water") == before[1] + 1
+
+
+def test_a_later_schema_is_reached_from_what_is_there(book: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    book.close()
+    monkeypatch.setattr(room, "SCHEMA", (*room.SCHEMA, "CREATE TABLE fresh(x)"))
+    again = Ledger(book.path, "box-1", "l1", T0)
+    assert again.store == book.store and again._db.execute("SELECT count(*) FROM fresh").fetchone() == (0,)
 
 
 def test_a_migration_that_fails_changes_nothing(book: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:

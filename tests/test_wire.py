@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import struct
 import zlib
 from pathlib import Path
@@ -27,9 +28,7 @@ callers = st.one_of(
 )
 extras = st.one_of(
     st.just(""),
-    st.dictionaries(st.sampled_from("abc"), st.text(max_size=30), max_size=2).map(
-        lambda told: __import__("json").dumps(told)
-    ),
+    st.dictionaries(st.sampled_from("abc"), st.text(max_size=30), max_size=2).map(json.dumps),
 )
 
 
@@ -75,7 +74,12 @@ def test_a_batch_comes_back_as_it_went(rows: list[wire.WireRow]) -> None:
     assert wire.unpack(packed(rows)) == wire.Batch(head, rows)
 
 
-@given(st.lists(st.builds(wire.StoreHead, st.just("0badcafe"), st.just("l1"), st.integers(0, 2**50), st.binary(min_size=8, max_size=8)), max_size=9))  # fmt: skip
+stores = st.builds(
+    wire.StoreHead, st.just("0badcafe"), st.just("l1"), st.integers(0, 2**50), st.binary(min_size=8, max_size=8)
+)
+
+
+@given(st.lists(stores, max_size=9))
 def test_a_hello_comes_back_as_it_went(stores: list[wire.StoreHead]) -> None:
     hello = wire.Hello("nashik-07", "nashik", "Asia/Kolkata", "1", 5, 2, tuple(stores))
     assert wire.unpack(wire.pack_hello(hello)) == hello
@@ -127,9 +131,7 @@ def test_a_damaged_batch_is_refused_or_is_another_batch(data: st.DataObject) -> 
 def test_damaged_columns_are_refused_or_are_other_rows(data: st.DataObject) -> None:
     """Behind the deflate stream too, where a blind mutation hardly ever gets."""
     payload = packed(list(voters.rows(30, replies=True)))
-    start = len(payload) - 4 - len(columns.deflate([columns.inflate(body_of(payload))]))
     head, body = payload[: start_of_body(payload)], bytearray(columns.inflate(body_of(payload)))
-    assert start
     for _ in range(data.draw(st.integers(1, 4))):
         body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
     try:
@@ -174,7 +176,7 @@ def change(at: int, value: Any) -> list[Any]:
 @pytest.mark.parametrize(
     ("at", "value", "reason"),
     [
-        (1, 2, "of"), (2, "Kind", "word"), (2, "", "word"), (3, "no boot", "word"), (4, 2**60, "number"),
+        (2, "Kind", "word"), (2, "", "word"), (3, "no boot", "word"), (4, 2**60, "number"),
         (5, wire.MAX_AT_MS, "time"), (6, 10, "range"), (7, "a\nb", "word"), (8, "a\x1fb", "text"), (9, "\x00", "word"),
         (10, "y" * 65, "number"), (11, 2**31 + 1, "range"), (12, "[]", "word"), (12, "{", "word"),
         (12, '{"a":' + "[" * 30_000, "word"), (2, "k" * 99, "number"),
@@ -186,7 +188,7 @@ def test_a_field_out_of_its_range_is_refused(at: int, value: object, reason: str
 
 @pytest.mark.parametrize(
     "rows",
-    [[], change(4, -1.5), change(8, None), change(0, 7.5), change(12, "\ud800"), [(1, 2, 3)], change(6, None)],
+    [[], change(4, -1.5), change(8, None), change(0, 7.5), change(12, "\ud800"), [(1, 2, 3)], change(1, 2)],
 )  # fmt: skip
 def test_what_no_ledger_holds_is_not_packed(rows: Any) -> None:
     with pytest.raises(wire.WireError, match="unpackable"):

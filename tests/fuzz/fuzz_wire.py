@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of the wire format: `python tests/fuzz/fuzz_wire.py tests/fuzz/corpus/wire -max_total_time=30`.
+"""Coverage-guided fuzzing of the wire: `python tests/fuzz/fuzz_wire.py tests/fuzz/corpus/wire -max_total_time=30`.
 
 Half of the inputs get a checksum that fits, and a quarter a deflate stream around their columns, so that the
 fuzzer reaches what stands behind both. Whatever unpacks must pack to something that unpacks to the same.

@@ -1,0 +1,443 @@
+"""HQ's embedded store: every row once, in order, whatever comes; a cloned or rolled-back card is an alarm, not a
+duplicate; what cannot be read blocks nobody; and what it exports is what was kept."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlite_utils import Database
+
+from bench import voters
+from edge import fold
+from edge.events import GENESIS, Row, link
+from sync import wire
+from sync.hq import export
+from sync.hq.schema import migrations
+from sync.hq.store import Store
+
+NOW = 1_795_000_000_000
+
+
+class Box:
+    """A card: rows and the digest after each."""
+
+    def __init__(self, rows: list[voters.Row], box: str = "nashik-07", store: str = "0badcafe") -> None:
+        self.name, self.store, self.rows = box, store, rows
+        self.chain = [GENESIS]
+        for row in rows:
+            self.chain.append(link(self.chain[-1], row))
+
+    @property
+    def topic(self) -> str:
+        return wire.topic("nashik", self.name, "up")
+
+    def hello(self, last: int | None = None, at_ms: int = NOW - 5000, clock: int = 3) -> tuple[str, bytes]:
+        last = len(self.rows) if last is None else last
+        told = wire.StoreHead(self.store, "l1", last, self.chain[last])
+        return self.topic, wire.pack_hello(wire.Hello(self.name, "nashik", "Asia/Kolkata", "1", at_ms, clock, (told,)))
+
+    def batch(self, first: int, last: int, newest: int | None = None, at_ms: int = NOW - 4000) -> tuple[str, bytes]:
+        rows = self.rows[first - 1 : last]
+        newest = len(self.rows) if newest is None else newest
+        return self.topic, wire.pack_batch(self.store, self.chain[first - 1], self.chain[last], newest, at_ms, 3, rows)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def store(folder: Path) -> Iterator[Store]:
+    made = Store(folder / "hq.db")
+    yield made
+    made.close()
+
+
+def acks(answers: list[tuple[str, bytes]]) -> list[wire.Ack]:
+    told = [wire.unpack(payload) for _, payload in answers]
+    assert all(topic.endswith("/ack") for topic, _ in answers)
+    return [ack for ack in told if isinstance(ack, wire.Ack)]
+
+
+def one(store: Store, *messages: tuple[str, bytes]) -> wire.Ack:
+    (ack,) = acks(store.take(messages, NOW))
+    return ack
+
+
+def rows_of(folder: Path, sql: str) -> list[tuple[object, ...]]:
+    db = sqlite3.connect(f"file:{folder / 'hq.db'}?mode=ro", uri=True)
+    try:
+        return db.execute(sql).fetchall()
+    finally:
+        db.close()
+
+
+def events(folder: Path) -> list[tuple[object, ...]]:
+    return [row[1:-1] for row in rows_of(folder, "SELECT * FROM event ORDER BY store_id, seq")]
+
+
+def alarms(folder: Path) -> set[object]:
+    return {row[0] for row in rows_of(folder, "SELECT kind FROM alarm")}
+
+
+ROWS = list(voters.rows(40, replies=True))
+
+
+# ------------------------------------------------------------------------------------- in order
+
+
+def test_rows_are_kept_once_and_the_mark_moves_with_them(store: Store, folder: Path) -> None:
+    box = Box(ROWS)
+    assert one(store, box.hello()) == wire.Ack(box.store, 0, GENESIS)
+    assert one(store, box.batch(1, 10)) == wire.Ack(box.store, 10, box.chain[10])
+    assert one(store, box.batch(1, 10)).mark == 10
+    assert one(store, box.batch(6, 25)).mark == 25
+    assert one(store, box.batch(26, 40), box.batch(26, 40)) == wire.Ack(box.store, 40, box.chain[40])
+    assert events(folder) == ROWS and alarms(folder) == set()
+
+
+def test_a_gap_is_answered_with_the_mark(store: Store, folder: Path) -> None:
+    box = Box(ROWS)
+    one(store, box.hello())
+    one(store, box.batch(1, 10))
+    assert one(store, box.batch(12, 20)) == wire.Ack(box.store, 10, box.chain[10], reject="gap")
+    assert len(events(folder)) == 10
+
+
+def test_a_ledger_that_never_said_hello_is_asked_to(store: Store) -> None:
+    assert one(store, Box(ROWS).batch(1, 5)) == wire.Ack("0badcafe", 0, GENESIS, reject="hello")
+
+
+def test_a_second_life_of_the_process_goes_on_where_the_disk_is(folder: Path) -> None:
+    box = Box(ROWS)
+    first = Store(folder / "hq.db")
+    one(first, box.hello())
+    one(first, box.batch(1, 30))
+    first.close()
+    second = Store(folder / "hq.db")
+    assert one(second, box.batch(21, 40)).mark == 40
+    second.close()
+    assert events(folder) == ROWS
+
+
+def test_an_error_leaves_nothing_of_the_whole_group(
+    store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = Box(ROWS)
+    one(store, box.hello())
+    monkeypatch.setattr(Store, "_settle", lambda self: self._db.execute("INSERT INTO nowhere VALUES (1)"))
+    with pytest.raises(sqlite3.Error):
+        store.take([box.batch(1, 10), box.batch(11, 20)], NOW)
+    assert events(folder) == [] and rows_of(folder, "SELECT hwm FROM store") == [(0,)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_any_delivery_of_any_rows_in_any_order(data: st.DataObject) -> None:
+    """Two ledgers, batches of any span, repeated, out of order, in groups of any size, HQ restarted in between; at the
+    end each ledger is offered from its mark. The model is the list of rows itself."""
+    boxes = [Box(ROWS), Box(list(voters.rows(25, seed=2)), "b2", "00c0ffee")]
+    spans = st.tuples(st.integers(0, 1), st.integers(1, 40), st.integers(1, 40))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        store = Store(folder / "hq.db")
+        marks = {0: 0, 1: 0}
+        store.take([box.hello() for box in boxes], NOW)
+        for group in data.draw(st.lists(st.lists(spans, max_size=5), max_size=8)):
+            messages = []
+            for which, start, length in group:
+                box = boxes[which]
+                first = min(start, len(box.rows))
+                last = min(first + length - 1, len(box.rows))
+                messages.append(box.batch(first, last))
+                if first <= marks[which] + 1:
+                    marks[which] = max(marks[which], last)
+            for ack in acks(store.take(messages, NOW)):
+                assert ack.mark == marks[0 if ack.store == boxes[0].store else 1] and ack.reject in ("", "gap")
+            if data.draw(st.booleans()):
+                store.close()
+                store = Store(folder / "hq.db")
+        held = {row[0]: row[1] for row in rows_of(folder, "SELECT store, hwm FROM store")}
+        assert held == {box.store: marks[number] for number, box in enumerate(boxes)}
+        for number, box in enumerate(boxes):
+            if marks[number] < len(box.rows):
+                assert one(store, box.batch(marks[number] + 1, len(box.rows))).mark == len(box.rows)
+        store.close()
+        assert events(folder) == ROWS + boxes[1].rows and alarms(folder) == set()
+        calls = sum(row[2] == "call" and not row[1] for box in boxes for row in box.rows)
+        assert rows_of(folder, "SELECT sum(calls) FROM hourly") == [(calls,)]
+
+
+# ----------------------------------------------------------------------------- forks and rollbacks
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 30), st.integers(1, 20), st.integers(1, 20), st.integers(0, 20))
+def test_every_clone_is_noticed_and_nothing_held_is_changed(shared: int, ours: int, theirs: int, back: int) -> None:
+    """Two cards share `shared` rows and then go their own ways; the second one sends from somewhere within."""
+    first = Box(list(voters.rows(shared + ours, seed=1)))
+    other = [(*row[:4], row[4] + 1, *row[5:]) for row in voters.rows(shared + theirs, seed=1)][shared:]
+    second = Box(first.rows[:shared] + other)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        store = Store(folder / "hq.db")
+        one(store, first.hello())
+        one(store, first.batch(1, shared + ours))
+        start = max(1, shared + 1 - back)
+        ack = one(store, second.batch(start, shared + theirs))
+        store.close()
+        assert (ack.reject, ack.mark, ack.chain) == ("fork", shared, first.chain[shared])
+        assert events(folder) == first.rows and "fork" in alarms(folder)
+        assert rows_of(folder, "SELECT reason, length(payload) > 0 FROM quarantine") == [("fork", 1)]
+
+
+def test_a_card_put_back_is_noticed_at_its_hello_but_a_late_hello_is_not_one(store: Store, folder: Path) -> None:
+    box = Box(ROWS)
+    early = box.hello(5, at_ms=NOW - 9000)
+    one(store, early)
+    one(store, box.batch(1, 40))
+    assert one(store, early).mark == 40
+    assert alarms(folder) == set()
+    assert one(store, box.hello(30, at_ms=NOW - 1000)) == wire.Ack(box.store, 40, box.chain[40])
+    assert alarms(folder) == {"rolled-back"}
+
+
+def test_the_same_length_with_another_past_is_a_fork(store: Store, folder: Path) -> None:
+    box, clone = Box(ROWS), Box([(*row[:10], "talked", *row[11:]) for row in ROWS])
+    one(store, box.hello())
+    one(store, box.batch(1, 40))
+    assert one(store, clone.hello()).chain == box.chain[40]
+    assert alarms(folder) == {"fork"}
+
+
+def test_a_past_that_differs_before_the_batch_is_a_fork(store: Store, folder: Path) -> None:
+    box, clone = Box(ROWS), Box([(*row[:10], "talked", *row[11:]) if row[0] < 3 else row for row in ROWS])
+    one(store, box.hello())
+    one(store, box.batch(1, 20))
+    for span in ((21, 30), (11, 30), (11, 20)):
+        assert one(store, clone.batch(*span)).reject == "fork"
+    assert events(folder) == ROWS[:20]
+
+
+def test_a_ledger_belongs_to_the_box_that_brought_it(store: Store, folder: Path) -> None:
+    box, thief = Box(ROWS), Box(ROWS, box="b2")
+    one(store, box.hello())
+    assert one(store, thief.hello()).reject == "foreign"
+    assert one(store, thief.batch(1, 10)).reject == "foreign"
+    assert events(folder) == [] and alarms(folder) == {"foreign"}
+    assert one(store, box.batch(1, 10)).mark == 10
+
+
+def test_a_hello_under_another_name_is_an_alarm(store: Store, folder: Path) -> None:
+    box = Box(ROWS)
+    assert store.take([(Box(ROWS, box="b2").topic, box.hello()[1])], NOW) == []
+    assert alarms(folder) == {"foreign-name"}
+
+
+# -------------------------------------------------------------------------------------- unreadable
+
+
+def unreadable(box: Box, first: int, last: int) -> tuple[str, bytes]:
+    rows = [(*row[:6], 99, *row[7:]) for row in box.rows[first - 1 : last]]
+    return box.topic, wire.pack_batch(box.store, box.chain[first - 1], box.chain[last], len(box.rows), NOW, 3, rows)
+
+
+def test_garbage_is_kept_counted_and_costs_nobody_anything(store: Store, folder: Path) -> None:
+    box = Box(ROWS)
+    one(store, box.hello())
+    garbage = (box.topic, b"\x01\x01 garbage")
+    messages = [garbage, ("miscall/1/xx", b"?"), box.batch(1, 10), garbage]
+    assert one(store, *messages).mark == 10
+    assert rows_of(folder, "SELECT reason, times FROM quarantine ORDER BY id") == [("checksum", 2), ("topic", 1)]
+    assert alarms(folder) == {"unreadable"}
+
+
+def test_a_row_that_cannot_be_read_is_passed_over_only_alone_and_kept(store: Store, folder: Path) -> None:
+    box = Box(ROWS)
+    one(store, box.hello())
+    assert one(store, unreadable(box, 1, 10)) == wire.Ack(box.store, 0, GENESIS, reject="unreadable")
+    assert one(store, box.batch(1, 4)).mark == 4
+    assert one(store, unreadable(box, 6, 6)).reject == "unreadable"
+    assert one(store, unreadable(box, 5, 5)) == wire.Ack(box.store, 5, box.chain[5])
+    assert one(store, unreadable(box, 5, 5)).reject == ""
+    assert one(store, box.batch(4, 20)).mark == 20
+    assert events(folder) == ROWS[:4] + ROWS[5:20]
+    assert rows_of(folder, "SELECT first, passed FROM quarantine WHERE passed") == [(5, 1)]
+
+
+def test_a_digest_that_does_not_fit_its_rows_is_refused(store: Store, folder: Path) -> None:
+    box = Box(ROWS)
+    one(store, box.hello())
+    wrong = wire.pack_batch(box.store, GENESIS, b"whatever", 40, NOW, 3, box.rows[:9])
+    assert one(store, (box.topic, wrong)).reject == "unreadable"
+    assert events(folder) == []
+
+
+def test_a_full_quarantine_says_so_and_passes_over_nothing(folder: Path) -> None:
+    box = Box(ROWS)
+    store = Store(folder / "hq.db", quarantine_bytes=100)
+    one(store, box.hello())
+    store.take([(box.topic, b"x" * 80)], NOW)
+    assert one(store, unreadable(box, 1, 1)) == wire.Ack(box.store, 0, GENESIS, reject="unreadable")
+    store.close()
+    assert alarms(folder) == {"unreadable", "quarantine-full"}
+    assert rows_of(folder, "SELECT sum(length(payload)) FROM quarantine") == [(80,)]
+
+
+def test_unreadable_rows_of_strangers_are_answered(store: Store) -> None:
+    box, thief = Box(ROWS), Box(ROWS, box="b2")
+    assert one(store, unreadable(box, 1, 1)).reject == "hello"
+    one(store, box.hello())
+    assert one(store, unreadable(thief, 1, 1)).reject == "foreign"
+
+
+# ------------------------------------------------------------------------------- what the pages read
+
+
+def test_complete_up_to_moves_only_when_nothing_is_missing(store: Store, folder: Path) -> None:
+    box = Box(ROWS)
+
+    def complete() -> object:
+        return rows_of(folder, "SELECT complete_ms FROM store")[0][0]
+
+    one(store, box.hello(at_ms=NOW - 9000))
+    one(store, box.batch(1, 39))
+    assert complete() is None
+    one(store, box.batch(40, 40, at_ms=NOW - 7000))
+    assert complete() == NOW - 7000
+    one(store, box.hello(at_ms=NOW + 60_000, clock=3))
+    assert complete() == NOW  # never later than our own clock
+    one(store, box.hello(at_ms=NOW - 8000))
+    assert complete() == NOW
+
+
+def test_an_untrusted_clock_completes_nothing(store: Store, folder: Path) -> None:
+    box = Box([])
+    one(store, box.hello(clock=1))
+    assert rows_of(folder, "SELECT complete_ms FROM store") == [(None,)]
+
+
+def row(seq: int, of: int, kind: str, state: str, extra: str = "", campaign: str = "", who: str = "") -> Row:
+    at_ms = 1_794_000_000_000 + seq
+    return Row(seq, of, kind, "ab", seq, at_ms, 3, campaign, who, "national" if who else "", state, 0, extra)
+
+
+LIVED = [
+    row(1, 0, "store", "0badcafe", '{"campaign":"water","channel":"stand","language":"mr","line":"l1","number":"+911"}'),
+    row(2, 0, "call", "missed", "", "water", "+919876543210"),
+    row(3, 0, "message", "queued", '{"direction":"out","language":"mr","parts":1,"text":"=Thanks"}', "water", "+919876543210"),
+    row(4, 3, "message", "held", '{"reason":"purse"}'),
+    row(5, 0, "line", "ready", '{"operator":"X","words":"ready for calls"}'),
+    row(6, 3, "message", "sending"),
+    row(7, 3, "message", "sent"),
+    row(8, 2, "call", "talked")._replace(seconds=12),
+    row(9, 0, "message", "received", '{"direction":"in","text":"STOP"}', "water", "+919876543210"),
+    row(10, 0, "call", "unreached", "", "water", "+919876543210"),
+    row(11, 0, "call", "gave-up", "", "water")._replace(caller_kind="withheld"),
+    row(12, 3, "message", "delivered"),
+    row(13, 9, "line", ""),
+    row(14, 3, "message", "failed", '{"reason":"38"}'),
+]  # fmt: skip
+
+
+def test_counts_and_states_come_with_the_rows(store: Store, folder: Path) -> None:
+    box = Box(LIVED)
+    one(store, box.hello())
+    one(store, box.batch(1, 8), box.batch(9, 14))
+    assert rows_of(
+        folder, "SELECT campaign, calls, withheld, gave_up, sent, delivered, failed, received FROM hourly"
+    ) == [("water", 2, 1, 0, 1, 1, 1, 1)]
+    assert rows_of(folder, "SELECT number, campaign, channel, language FROM store") == [
+        ("+911", "water", "stand", "mr")
+    ]
+    assert rows_of(folder, "SELECT state, words FROM store")[0][0] in ("ready", "")
+
+
+def exported(folder: Path, what: str, format: export.Format = "jsonl") -> str:
+    config = folder / "hq.toml"
+    config.write_text(f'[hq]\ndata = "{folder}"\nbroker = "mqtt://127.0.0.1"\n')
+    out = io.StringIO()
+    assert export.run(config, what, format, out) == 0
+    return out.getvalue()
+
+
+def test_exports_fold_what_came_later_into_what_came_first(store: Store, folder: Path) -> None:
+    box = Box(LIVED)
+    one(store, box.hello())
+    one(store, box.batch(1, 14))
+    calls = [json.loads(line) for line in exported(folder, "calls").splitlines()]
+    hq_at = fold.rfc3339(NOW)
+    assert calls[0] == {
+        "id": "nashik-07:l1:0badcafe-2", "at": "2026-11-06T21:20:00.002Z", "clock_trusted": True, "box": "nashik-07",
+        "line": "l1", "campaign": "water", "number": "+919876543210", "withheld": False, "outcome": "talked",
+        "seconds": 12, "district": "nashik", "language": "mr", "hq_at": hq_at,
+    }  # fmt: skip
+    assert [(call["outcome"], call["withheld"], call["number"]) for call in calls[1:]] == [
+        ("unreached", False, "+919876543210"),
+        ("gave-up", True, None),
+    ]
+    out, into = [json.loads(line) for line in exported(folder, "messages").splitlines()]
+    assert (out["state"], out["reason"], out["text"], out["parts"]) == ("failed", "38", "=Thanks", 1)
+    assert (into["direction"], into["state"], into["text"], into["language"]) == ("in", "received", "STOP", "")
+    (told,) = [json.loads(line) for line in exported(folder, "boxes").splitlines()]
+    assert (told["box"], told["rows_held"], told["rows_missing"]) == ("nashik-07", 14, 0)
+    for nothing in ("recordings", "answers", "cases", "consents"):
+        assert exported(folder, nothing) == ""
+
+
+def test_a_spreadsheet_takes_no_text_for_a_formula_and_every_number_as_it_is(store: Store, folder: Path) -> None:
+    box = Box(LIVED)
+    one(store, box.hello())
+    one(store, box.batch(1, 14))
+    first = next(csv.DictReader(io.StringIO(exported(folder, "messages", "csv"))))
+    assert (first["text"], first["number"]) == ("'=Thanks", "+919876543210")
+    call = next(csv.DictReader(io.StringIO(exported(folder, "calls", "csv"))))
+    assert (call["clock_trusted"], call["withheld"], call["seconds"]) == ("true", "false", "12")
+
+
+def test_an_export_of_nothing_is_refused_in_words(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = folder / "hq.toml"
+    config.write_text(f'[hq]\ndata = "{folder}/none"\nbroker = "mqtt://127.0.0.1"\n')
+    assert export.run(config, "calls") == 1
+    assert "has received nothing yet" in capsys.readouterr().err
+
+
+@given(st.data())
+def test_folding_is_the_same_from_a_sorted_table_and_from_a_stream(data: st.DataObject) -> None:
+    """The box reads in order, HQ by an index; amendments may come any time later."""
+    rows: list[Row] = []
+    for seq in range(1, data.draw(st.integers(1, 30)) + 1):
+        things = [each.seq for each in rows if not each.of]
+        of = data.draw(st.sampled_from([0, *things]))
+        extra = data.draw(st.sampled_from(["", '{"reason":"a"}'])) if of else '{"text":"x"}'
+        rows.append(row(seq, of, "message", data.draw(st.sampled_from("abc")), extra))
+    by_sql = sorted(rows, key=lambda each: (each.of or each.seq, each.seq))
+    window = data.draw(st.integers(1, 40))
+    regrouped = list(fold.grouped(lambda after, limit: rows[after : after + limit], window))
+    assert [Row(*each) for each in regrouped] == by_sql  # type: ignore[arg-type]
+    folded = {each.seq: each for each in fold.fold(regrouped)}
+    for thing in (each for each in rows if not each.of):
+        later = [each for each in rows if each.of == thing.seq]
+        assert folded[thing.seq].state == (later[-1] if later else thing).state
+        assert json.loads(folded[thing.seq].extra)["text"] == "x"
+
+
+def test_old_stores_are_migrated(folder: Path) -> None:
+    """Each released schema is applied alone, then brought up to date; today there is one."""
+    db = sqlite3.connect(folder / "hq.db")
+    migrations.apply(Database(db), stop_before=None)
+    db.close()
+    store = Store(folder / "hq.db")
+    assert one(store, Box(ROWS).hello()).mark == 0
+    store.close()
