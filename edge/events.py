@@ -232,7 +232,7 @@ Happening = (
 
 # ----------------------------------------------------------------------------------------- kept
 
-KINDS = ("store", "call", "message", "optout", "language", "line", "clock")
+KINDS = ("store", "call", "message", "optout", "language", "line", "note")
 
 
 class Row(NamedTuple):
@@ -245,7 +245,8 @@ class Row(NamedTuple):
     campaign  id, or "" (amendments leave it empty)
     caller    E.164, or the raw string of a short or alphanumeric one, or "" (amendments: "")
     caller_kind  a CallerKind, or "" (amendments)
-    state     call: outcome; message: state; optout: "on"; language: BCP 47; line: state
+    state     call: outcome; message: state; optout: "on"; language: BCP 47; line: state;
+              note: what was noted
     seconds   talk time of a call, else 0
     extra     "" or a JSON object, compact, keys sorted: message: direction text language parts
               reason; store: line number campaign channel; line: operator, words

@@ -149,7 +149,7 @@ def arrived(desk: Desk, pdu: str) -> None:
         fingerprint = sms.fingerprint(pdu)
     except sms.PduError:
         desk.unread += 1
-        desk.ledger.note(desk.stamp(), "line", "unreadable-sms", octets=len(pdu) // 2)
+        desk.ledger.note(desk.stamp(), "note", "unreadable-sms", octets=len(pdu) // 2)
         return
     if isinstance(message, sms.Report):
         _report(desk, message)

@@ -30,6 +30,8 @@ def holder(path: str) -> str:
         device = os.stat(path).st_rdev
     except OSError:
         return ""
+    if not device:  # not a device at all
+        return ""
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue

@@ -44,7 +44,7 @@ from edge.rules import STORM_PATIENCE_S, Facts, Later, Never, Request, Verdict, 
 from edge.script import Runner
 
 WATCH_S, REFRESH_S, SWEEP_S = 30.0, 600.0, 300.0
-LOCK_AGAIN_S = 0.2
+LOCK_AGAIN_S, STATE_EVERY_S = 0.2, 60.0
 _REMEDIES = {"empty-store": "sweep", "restart-modem": "refresh"}  # what a refused letter asks for -> what is due
 
 
@@ -94,6 +94,7 @@ class Station:
         self._held_until = 0.0
         self._letters: list[Letter] | None = None  # open letters, read anew when something changed
         self._fresh_modem()
+        self._told, self._told_at = "", -STATE_EVERY_S  # the state that headquarters knows, and since when
         self._adopt()
 
     # ------------------------------------------------------------------------------- the port
@@ -163,6 +164,16 @@ class Station:
         self.runner.tick(self.now)
         if self.connected_now and self.runner.idle:
             self._next_job()
+        self._tell_state()
+
+    def _tell_state(self) -> None:
+        """A row for headquarters when the line's state has changed; a flapping network costs one row a minute."""
+        state = self.condition.state
+        if state in ("starting", self._told) or self.now < self._told_at + STATE_EVERY_S:
+            return
+        self._told, self._told_at = state, self.now
+        about = {"operator": self.condition.operator, "words": self.condition.detail}
+        self.ledger.note(self._stamp, "line", state, **about)
 
     def outgoing(self, stamp: Stamp) -> bytes:
         """The bytes to write to the modem now."""

@@ -333,10 +333,12 @@ def row(seq: int, of: int, kind: str, state: str, extra: str = "", campaign: str
     return Row(seq, of, kind, "ab", seq, at_ms, 3, campaign, who, "national" if who else "", state, 0, extra)
 
 
+BORN = '{"campaign":"water","channel":"stand","language":"mr","line":"l1","number":"+911"}'
+REPLY = '{"direction":"out","language":"mr","parts":1,"text":"=Thanks"}'
 LIVED = [
-    row(1, 0, "store", "0badcafe", '{"campaign":"water","channel":"stand","language":"mr","line":"l1","number":"+911"}'),
+    row(1, 0, "store", "0badcafe", BORN),
     row(2, 0, "call", "missed", "", "water", "+919876543210"),
-    row(3, 0, "message", "queued", '{"direction":"out","language":"mr","parts":1,"text":"=Thanks"}', "water", "+919876543210"),
+    row(3, 0, "message", "queued", REPLY, "water", "+919876543210"),
     row(4, 3, "message", "held", '{"reason":"purse"}'),
     row(5, 0, "line", "ready", '{"operator":"X","words":"ready for calls"}'),
     row(6, 3, "message", "sending"),

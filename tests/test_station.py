@@ -347,7 +347,7 @@ def test_a_pdu_nobody_can_read_is_noted_without_its_content(rig: MakeRig) -> Non
     line = rig()
     line.sim.pdu_in("07910000000000F0FFFF", line.now)
     line.run(30)
-    assert [row[10] for row in line.rows("line")][-1] == "unreadable-sms"
+    assert [row[10] for row in line.rows("note")] == ["unreadable-sms"]
     assert line.station is not None and line.station.desk.unread == 1
 
 
@@ -432,6 +432,18 @@ def test_a_restart_of_the_modem_brings_every_setting_back(rig: MakeRig) -> None:
     line.sim.dial(VOTER, line.now)
     line.run(20)
     assert line.calls() == [(VOTER, "missed")]
+
+
+def test_headquarters_learns_of_a_changed_state_but_not_of_every_flap(rig: MakeRig) -> None:
+    line = rig()
+    assert line.station is not None
+    for _ in range(20):
+        line.station.disconnected(line.stamp(), "no-port", "gone")
+        line.run(1)
+        line.station.connected(line.stamp())
+        line.run(9)
+    told = [row[10] for row in line.rows("line")]
+    assert told[0] == "ready" and "no-port" in told and len(told) <= 5
 
 
 def test_settings_are_sent_again_every_ten_minutes(rig: MakeRig) -> None:

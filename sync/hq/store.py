@@ -27,7 +27,7 @@ from edge.events import GENESIS, link
 from sync import wire
 from sync.hq.schema import migrations
 
-HOUR_MS = 3_600_000
+HOUR_MS = 900_000
 QUARANTINE_BYTES = 64 * 1024 * 1024  # kept at most; what comes beyond is counted in an alarm, not kept
 TRUSTED = 2  # a box's clock quality from which its "now" may be believed
 
