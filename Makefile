@@ -6,7 +6,7 @@ PY := .venv/bin/python
 DEMO_NEEDS := mosquitto:mosquitto
 TEST_NEEDS := $(DEMO_NEEDS) gammu:gammu gammu-smsd:gammu-smsd smsd:smstools chromium:chromium strace:strace mkfs.ext4:e2fsprogs
 # the tests of the rooms that decide without a clock, a port or a file of their own, and of what is read from files
-PURE_ROOMS := at bringup call campaign columns config courier fold gsm7 house numbers profile rules script settings sms \
+PURE_ROOMS := at bringup call campaign columns config courier fold gsm7 house letters numbers profile rules script settings sms \
   sms_inbound station stopwords urc wire words
 PURE := $(wildcard $(foreach room,$(PURE_ROOMS),tests/test_$(room).py))
 FOR ?= 600

@@ -89,7 +89,7 @@ def mosquitto(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
 @contextmanager
 def process(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
     """A child that is ended with the block, kindly first."""
-    environment = {**os.environ, "MISCALL_PACE": "0.05", "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "MISCALL_PACE": "0.02", "PYTHONPATH": str(ROOT)}
     child = subprocess.Popen(command, env=environment, cwd=ROOT, stderr=subprocess.DEVNULL)
     try:
         yield child

@@ -61,6 +61,7 @@ class Line:
         self._since_ms, self._was = 0, ""
         self._checkpointed = self.ledger.head()[0]
         self.stopping = False
+        self.begin_anew = False  # the uplink has ordered a new store: end, and begin it at the next start
 
     # ------------------------------------------------------------------------------- opening
 
@@ -70,10 +71,13 @@ class Line:
             "number": self.line.number, "campaign": self.line.campaign,
             "channel": self.line.channel, "language": self.line.language,
         }  # fmt: skip
-        if _told_to_begin_anew(self.config.data, self.line.name, path):
-            _set_aside(path, "rolled-back")
+        after = ordered_anew(self.config.data, path)
+        old = _set_aside(path, "rolled-back") if after is not None else None
         try:
-            return Ledger(path, self.config.id, self.line.name, self.clock.now(), facts)
+            ledger = Ledger(path, self.config.id, self.line.name, self.clock.now(), facts)
+            if old is not None and after is not None:
+                ledger.take_over(old, after)
+            return ledger
         except DamagedLedger as error:
             _say(f"{error}: set aside, a new one begins")
             _set_aside(path, "damaged")
@@ -124,7 +128,7 @@ class Line:
 
     def run(self) -> None:
         """Serve the line until told to stop."""
-        while not self.stopping:
+        while not self.stopping and not self.begin_anew:
             if self.port is None and time.monotonic() >= self._reopen_at:
                 self._connect()
             self._wait()
@@ -193,6 +197,7 @@ class Line:
             self._tell_state()
         if now >= self._checkpoint_at and not self.station.call.busy:
             self._checkpoint_at = now + CHECKPOINT_EVERY_S
+            self.begin_anew = ordered_anew(self.config.data, self.ledger.path) is not None
             if self.ledger.head()[0] != self._checkpointed:
                 self._checkpointed = self.ledger.head()[0]
                 self.ledger.checkpoint()
@@ -270,26 +275,32 @@ def _midnight_ms(at_ms: int, timezone: str) -> int:
     return int(here.replace(hour=0, minute=0, second=0, microsecond=0).timestamp() * 1000)
 
 
-def _told_to_begin_anew(data: Path, line: str, path: Path) -> bool:
-    """Did headquarters see that this card was cloned or rolled back? Then the uplink left an order for the store."""
+def ordered_anew(data: Path, path: Path) -> int | None:
+    """Did headquarters see that the card was cloned or rolled back? Then the uplink ordered a new store.
+
+    Returns the last row of the old one that headquarters holds, or None while there is no such order."""
     orders = data / "uplink.db"
     if not orders.exists() or not path.exists():
-        return False
+        return None
     try:
         reader = Reader(path)
-        db = sqlite3.connect(f"file:{orders}?mode=ro", uri=True, timeout=1)
-        query = "SELECT 1 FROM orders WHERE verb = 'new-store' AND line = ? AND store = ?"
-        return db.execute(query, (line, reader.store)).fetchone() is not None
-    except (sqlite3.Error, FileNotFoundError):
-        return False
+    except sqlite3.Error:
+        return None  # opening the ledger for writing will tell
+    with contextlib.closing(reader), contextlib.closing(sqlite3.connect(f"file:{orders}?mode=ro", uri=True)) as db:
+        for (args,) in db.execute("SELECT args FROM orders WHERE verb = 'new-store'"):
+            order = json.loads(args)
+            if order.get("store") == reader.store:
+                return int(order["after"])
+    return None
 
 
-def _set_aside(path: Path, why: str) -> None:
+def _set_aside(path: Path, why: str) -> Path:
     """Keep the ledger and its log under another name: the uplink still reads it, and nothing is lost."""
     stem = f"{path.stem}.{why}-{int(time.time())}"
     for end in ("", "-wal", "-shm"):
         with contextlib.suppress(FileNotFoundError):
             path.with_name(path.name + end).rename(path.with_name(f"{stem}.db{end}"))
+    return path.with_name(f"{stem}.db")
 
 
 def _say(words: str) -> None:
@@ -319,7 +330,7 @@ def run(config_path: Path | str, name: str) -> int:
         line.run()
     except LedgerFailed as error:
         return _give_up(config, name, error)
-    return 0
+    return EX_TEMPFAIL if line.begin_anew else 0
 
 
 def _give_up(config: BoxConfig, name: str, error: LedgerFailed) -> int:

@@ -1,13 +1,15 @@
 """A line and a simulated modem under made-up time: no port, no sleep, years in seconds.
 
-`Rig` joins a Station to a SimModem and moves both from one due moment to the next. Bytes cross at once unless
-`chop` cuts them. A power cut is `Rig.cut()`: the process is gone between two steps, the ledger file stays.
+`Rig` joins a Station to a SimModem and moves both from one due moment to the next. A power cut is `Rig.cut()`: the
+process is gone between two steps, the ledger file stays. `Rig.fuse` puts the cut into the middle of a step: just
+before or after a commit, or before or after bytes reach the modem.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from edge import profile as profiles
@@ -40,8 +42,36 @@ def campaign(text: str = WATER, **changes: str) -> Campaign:
     return parse(text, "water.toml")
 
 
+class PowerCut(BaseException):
+    """The process dies here. Not an Exception: nothing in a room may catch it."""
+
+
+@dataclass
+class Fuse:
+    """A cut at the `left`-th next time that the line comes to `where`: "before commit", "after commit",
+    "before write" (the bytes never reach the modem) or "after write" (it obeys, the line never learns)."""
+
+    where: str
+    left: int = 1
+
+
+class _Ledger(Ledger):
+    """The line's ledger, with a fuse in it, and somebody who is told of each commit."""
+
+    rig: Rig
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with super()._transaction():
+            yield
+            self.rig.pass_by("before commit")
+        self.rig.committed(self.rig)
+        self.rig.pass_by("after commit")
+
+
 class Rig:
-    """One line in made-up time. `now` is seconds since boot, the same clock for modem and line."""
+    """One line in made-up time. `now` is seconds of the modem's clock, which never steps back; the box's own
+    monotonic clock began at `booted` of it."""
 
     def __init__(
         self,
@@ -57,6 +87,9 @@ class Rig:
         self.name, self.about, self.guard = name, about or campaign(), guard
         self.sim = SimModem(profile, name=name, seed=seed, **options)
         self.now, self.boot, self.wall, self.clock = 100.0, "b00t000000000001", WALL_0, 3
+        self.booted = 0.0
+        self.fuse: Fuse | None = None
+        self.committed: Callable[[Rig], None] = lambda rig: None  # called after each commit
         self.siblings: list[Rig] = []
         self.purse = 90
         self.station: Station | None = None
@@ -65,18 +98,22 @@ class Rig:
     # ------------------------------------------------------------------------------- power
 
     def stamp(self) -> Stamp:
-        mono = round(self.now * 1000)
+        mono = round((self.now - self.booted) * 1000)
         return Stamp(self.boot, mono, self.wall + mono, self.clock)
 
     def start(self) -> None:
         """Start the line's process on what the ledger holds."""
-        ledger = Ledger(self.path, "box-1", self.name, self.stamp(), {"number": "+919000000001"})
+        ledger = self._open()
         setting = Setting(
             line=self.name, campaign=self.about, country="IN", timezone="Asia/Kolkata", purse=self.purse,
             own=frozenset({"+919000000001"}), values={"office": "Nashik"},
         )  # fmt: skip
         self.station = Station(setting, ledger, PROFILES, self.stamp(), self.guard, self._siblings)
         self.station.connected(self.stamp())
+
+    def _open(self) -> Ledger:
+        opened: type[_Ledger] = type("_Ledger", (_Ledger,), {"rig": self})
+        return opened(self.path, "box-1", self.name, self.stamp(), {"number": "+919000000001"})
 
     def _siblings(self) -> Sequence[Reader]:
         return [Reader(rig.path) for rig in self.siblings]
@@ -87,10 +124,24 @@ class Rig:
         self.station.ledger.close()
         self.station = None
 
+    def pass_by(self, where: str) -> None:
+        """The line comes to a place where a fuse may be; an open transaction dies with the process."""
+        if self.fuse is not None and self.fuse.where == where:
+            self.fuse.left -= 1
+            if self.fuse.left <= 0:
+                self.fuse = None
+                raise PowerCut
+
     # -------------------------------------------------------------------------------- time
 
     def step(self) -> None:
-        """Let both sides act on what is due now, and carry the bytes across."""
+        """Let both sides act on what is due now, and carry the bytes across; a fuse that blows ends the line."""
+        try:
+            self._exchange()
+        except PowerCut:
+            self.cut()
+
+    def _exchange(self) -> None:
         for _ in range(200):
             said = self.sim.tick(self.now)
             if self.station is None:
@@ -100,22 +151,28 @@ class Rig:
             self.station.tick(self.stamp())
             asked = self.station.outgoing(self.stamp())
             if asked:
+                self.pass_by("before write")
                 answer = self.sim.receive(asked, self.now)
+                self.pass_by("after write")
                 if answer:
                     self.station.receive(answer, self.stamp())
             elif not said:
                 return
+
+    def deadline(self) -> float | None:
+        """When either side has something to do."""
+        due = [self.sim.deadline()]
+        if self.station is not None and (mono := self.station.deadline()) is not None:
+            due.append(self.booted + mono)
+        return min((d for d in due if d is not None), default=None)
 
     def run(self, seconds: float) -> None:
         """Let `seconds` pass, stopping at every due moment of either side."""
         end = self.now + seconds
         self.step()
         while self.now < end:
-            due = [end, self.sim.deadline()]
-            if self.station is not None:
-                due.append(self.station.deadline())
-            self.now = max(self.now + 0.001, min(d for d in due if d is not None))
-            self.now = min(self.now, end)
+            due = self.deadline()
+            self.now = min(end, max(self.now + 0.001, end if due is None else due))
             self.step()
 
     def until(self, true: Callable[[], object], seconds: float = 120.0) -> None:

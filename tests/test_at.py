@@ -231,7 +231,10 @@ def test_fields_of_anything(text: str) -> None:
 
 def test_lines_of_another_name_are_not_mine() -> None:
     made = asked(Command("AT+CSQ", "t"))
-    assert made.receive(b"\r\n^RSSI:18\r\n\r\n+CSQ: 9,9\r\n\r\nOK\r\n", 0.0) == [Noise(8), Answered("t", ("+CSQ: 9,9",))]
+    assert made.receive(b"\r\n^RSSI:18\r\n\r\n+CSQ: 9,9\r\n\r\nOK\r\n", 0.0) == [
+        Noise(8),
+        Answered("t", ("+CSQ: 9,9",)),
+    ]
 
 
 def test_an_endless_answer_keeps_only_its_end() -> None:
@@ -310,7 +313,9 @@ def test_direct_pdus_stand_on_the_next_line_whatever_comes_between() -> None:
 def test_stored_pdus_stand_below_their_header() -> None:
     made = asked(Command("AT+CMGR=1", "t"))
     pdu = "07918497483252F0440B918496445078"
-    assert made.receive(f"\r\n+CMGR: 1,,29\r\n{pdu}\r\n\r\nOK\r\n".encode(), 0.0) == [Answered("t", ("+CMGR: 1,,29", pdu))]
+    assert made.receive(f"\r\n+CMGR: 1,,29\r\n{pdu}\r\n\r\nOK\r\n".encode(), 0.0) == [
+        Answered("t", ("+CMGR: 1,,29", pdu))
+    ]
 
 
 # ------------------------------------------------------------------------------ order and time
@@ -318,7 +323,12 @@ def test_stored_pdus_stand_below_their_header() -> None:
 
 def test_the_most_urgent_goes_next_and_only_one_at_a_time() -> None:
     made = asked(Command("AT+CSQ", "one"))
-    for text, tag, priority in (("AT+A", "a", SEND), ("AT+B", "b", POLL), ("AT+CHUP", "hang", URGENT), ("AT+C", "c", POLL)):
+    for text, tag, priority in (
+        ("AT+A", "a", SEND),
+        ("AT+B", "b", POLL),
+        ("AT+CHUP", "hang", URGENT),
+        ("AT+C", "c", POLL),
+    ):
         made.submit(Command(text, tag, priority=priority))
     assert made.outgoing(0.0) == b""
     order = []

@@ -7,7 +7,19 @@ import pytest
 from edge import call as room
 from edge import profile
 from edge.call import ASK, BUSY, HANG, Amend, AskCalls, Call, HangUp, Keep, Order, Withdraw, same
-from edge.events import Answered, CallChanged, CallEnded, CallerSeen, Expired, Happening, ListedCall, Noise, Rang, Refused, Waited
+from edge.events import (
+    Answered,
+    CallChanged,
+    CallEnded,
+    CallerSeen,
+    Expired,
+    Happening,
+    ListedCall,
+    Noise,
+    Rang,
+    Refused,
+    Waited,
+)
 
 GENERIC = profile.load_all()["generic"]
 A, B = CallerSeen("+919812345678", 145, 0), CallerSeen("+919800000001", 145, 0)
@@ -317,7 +329,10 @@ def test_vendors_urcs_tell_the_same_story() -> None:
 def test_call_waiting_is_one_record_and_user_busy_for_her_alone() -> None:
     talk = Talk(channel_free=False)
     talk.on(0.0, Rang(), A)
-    assert talk.on(1.0, Waited(B.number, 145)) == [Keep(CallerSeen(B.number, 145), waiting=True), HangUp("AT+CHLD=0", BUSY)]
+    assert talk.on(1.0, Waited(B.number, 145)) == [
+        Keep(CallerSeen(B.number, 145), waiting=True),
+        HangUp("AT+CHLD=0", BUSY),
+    ]
     assert talk.on(2.0, Waited(B.number, 145)) == []
     talk.on(3.0, CallEnded("NO CARRIER"))
     assert talk.on(3.4, Rang(), B) == [CHUP]  # the waiting call has become the incoming one: kept already
@@ -349,7 +364,13 @@ def test_the_first_look_finds_who_rings_already() -> None:
 
 @pytest.mark.parametrize(
     ("one", "other", "equal"),
-    [("+919812345678", "09812345678", True), ("", "", True), ("", "121", False), ("121", "1121", False), ("121", "121", True)],
+    [
+        ("+919812345678", "09812345678", True),
+        ("", "", True),
+        ("", "121", False),
+        ("121", "1121", False),
+        ("121", "121", True),
+    ],
 )
 def test_two_spellings_of_one_number(one: str, other: str, equal: bool) -> None:
     assert same(one, other) is equal

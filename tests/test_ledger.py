@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from edge import ledger as room
 from edge.events import GENESIS, Caller, Row, Stamp, link
 from edge.ledger import DamagedLedger, Draft, Ledger, LedgerFailed, Reader, pack_extra, unseal
+from edge.ledger import schema as room
 
 VOTER = Caller("national", "+919812345678")
 T0 = Stamp("boot-a", 1000, 1_780_000_000_000, 3)
@@ -235,7 +235,7 @@ def test_a_refused_write_is_told_and_nothing_before_it_is_lost(book: Ledger) -> 
 
 def test_what_sqlite_says_becomes_a_sentence_with_a_remedy(book: Ledger) -> None:
     def failed(text: str) -> LedgerFailed:
-        return room._failed(book.path, sqlite3.OperationalError(text))
+        return room.failed(book.path, sqlite3.OperationalError(text))
 
     assert "the disk is full" in str(failed("database or disk is full"))
     assert "replace the card" in str(failed("disk I/O error"))
@@ -243,6 +243,24 @@ def test_what_sqlite_says_becomes_a_sentence_with_a_remedy(book: Ledger) -> None
     book._db.close()
     with pytest.raises(LedgerFailed):
         book.checkpoint()
+
+
+def test_a_new_store_takes_over_what_headquarters_does_not_have(book: Ledger, tmp_path: Path) -> None:
+    for n in range(3):
+        book.keep_call(later(n), Caller("national", f"+9198000000{n:02}"), "missed", "water", Draft("Thanks", "en", 1))
+    amended = book.keep_call(later(4), VOTER, "missed", "water")
+    book.amend_call(later(5), amended, "gave-up")
+    book.keep_received(later(6), VOTER, "water", "STOP", b"f", opt_out=True)
+    fresh = Ledger(tmp_path / "fresh.db", "box-1", "l1", later(9))
+    fresh.take_over(book.path, after=3)
+    kept = [Row(*row) for row in fresh.rows(1)]  # type: ignore[arg-type]
+    assert [(row.kind, row.caller[-2:]) for row in kept] == [
+        ("call", "01"),
+        ("call", "02"),
+        ("call", "78"),
+        ("optout", "78"),
+    ]
+    assert kept[0].at_ms == later(1).at_ms and fresh.opted_out(VOTER.number) and fresh.open_letters() == []
 
 
 # --------------------------------------------------------------------------------- old ledgers

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ import pytest
 
 from edge import clock, line, port
 from edge.ledger import Reader
+from sync.book import Book
 from tests.rig import WATER
 from tools.simmodem import Farm
 
@@ -160,10 +160,9 @@ def test_an_order_for_a_new_store_is_obeyed_at_the_next_start(box: Box) -> None:
     ready(box)
     box.stop()
     old = Reader(box.ledger).store
-    orders = sqlite3.connect(box.folder / "data" / "uplink.db")
-    orders.execute("CREATE TABLE orders(id INTEGER PRIMARY KEY, line TEXT, verb TEXT, store TEXT)")
-    orders.execute("INSERT INTO orders(line, verb, store) VALUES ('l1', 'new-store', ?)", (old,))
-    orders.commit()
+    book = Book(box.folder / "data" / "uplink.db")
+    book.stop(old, "l1", 1, bytes(8), "cloned", 0)
+    book.close()
     ready(box)
     box.until(lambda: Reader(box.ledger).store != old)
     assert len(list(box.ledger.parent.glob("l1.rolled-back-*.db"))) == 1

@@ -55,7 +55,9 @@ def test_only_real_numbers_are_answered(kind: str) -> None:
 
 
 def test_own_lines_and_the_opted_out_get_nothing() -> None:
-    assert decide(request(at(0)), facts(at(1), own=frozenset({VOTER.number}))) == Never("the caller is one of this box's own SIMs")
+    assert decide(request(at(0)), facts(at(1), own=frozenset({VOTER.number}))) == Never(
+        "the caller is one of this box's own SIMs"
+    )
     assert decide(request(at(0)), facts(at(1), opted_out=True)) == Never("opted out")
 
 
@@ -80,7 +82,12 @@ def test_an_old_reply_is_dropped() -> None:
 
 @pytest.mark.parametrize(
     ("quiet", "seconds", "wait"),
-    [((22 * 60, 6 * 60), 0, 0), ((22 * 60, 6 * 60), 13 * 3600, 900), ((9 * 60, 10 * 60 + 5), 0, 300), ((600, 600), 0, 0)],
+    [
+        ((22 * 60, 6 * 60), 0, 0),
+        ((22 * 60, 6 * 60), 13 * 3600, 900),
+        ((9 * 60, 10 * 60 + 5), 0, 300),
+        ((600, 600), 0, 0),
+    ],
 )
 def test_quiet_hours_in_local_time(quiet: tuple[int, int], seconds: int, wait: int) -> None:
     verdict = decide(request(at(seconds)), facts(at(seconds), quiet=quiet))
@@ -111,7 +118,9 @@ def test_elapsed_is_what_is_certain() -> None:
     assert elapsed(at(10, shift_s=9e6), at(5, boot="b")) == 5  # a wall that went back
 
 
-@given(st.lists(st.floats(0, 1e5), min_size=2, max_size=2), st.sampled_from("ab"), st.integers(0, 3), st.floats(-1e6, 1e6))
+@given(
+    st.lists(st.floats(0, 1e5), min_size=2, max_size=2), st.sampled_from("ab"), st.integers(0, 3), st.floats(-1e6, 1e6)
+)
 def test_elapsed_never_exceeds_the_truth_within_a_boot(times: list[float], boot: str, clock: int, shift: float) -> None:
     first, second = sorted(times)
     passed = elapsed(at(first, "a", clock, shift), at(second, boot, clock))

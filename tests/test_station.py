@@ -73,7 +73,9 @@ FAULTS = (
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("profile", ["generic", "sim7600", "quectel-lte"])
-def test_whoever_reaches_the_line_is_recorded_once_whatever_the_modem_does(rig: MakeRig, profile: str, fault: str) -> None:
+def test_whoever_reaches_the_line_is_recorded_once_whatever_the_modem_does(
+    rig: MakeRig, profile: str, fault: str
+) -> None:
     line, chance = rig(profile=profile, clip_s=0.2, seed=3), random.Random(3)
     line.sim.fault(fault, line.now)
     calls = []

@@ -3,6 +3,7 @@ costs only itself; a card that was put back stops by itself and says so. Time is
 
 from __future__ import annotations
 
+import itertools
 import json
 import queue
 import random
@@ -188,7 +189,7 @@ def test_nothing_is_done_by_a_publish_and_the_pause_grows(folder: Path) -> None:
         if any(isinstance(wire.unpack(payload), wire.Batch) for payload in road.due()):
             sent.append(road.now)
         road.now += 0.1
-    gaps = [later - earlier for earlier, later in zip(sent, sent[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(sent)]
     assert 8 <= len(gaps) < 60 and min(gaps) >= 0.9 and max(gaps[:2]) <= 21 and 60 < max(gaps) <= 301
     assert road.courier.unsent() == 10
     road.run(400)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.prove.ground import SETTLE, Processes, make_box, miscall, need, share, until, voter
+from tests.prove.ground import LATE, SETTLE, Processes, make_box, miscall, need, share, until, voter
 from tools.simmodem import Farm
 
 pytestmark = [pytest.mark.prove, pytest.mark.timeout(900)]
@@ -23,20 +23,7 @@ pytestmark = [pytest.mark.prove, pytest.mark.timeout(900)]
 RINGS = 200
 CALLS = "read,write,pwrite64,pwritev,fsync,fdatasync"
 HANG_UPS = ("AT+CHUP", "ATH", "AT+QHUP", "AT+CHLD")
-TRACED = re.compile(r'^(\w+)\(\d+<([^>]*(?:<[^>]*>)?)>(?:, "((?:[^"\\]|\\.)*)"\.{0,3})?.*\) = (-?\d+)')
-# Each caller is kept only after the bytes that hang up have been written.
-LATE = """
-from edge.line import Line
-from edge.station import Station
-keep, write = Station._keep, Line._write
-late = []
-def later(self):
-    write(self)
-    while late:
-        keep(self.station, late.pop(0))
-Station._keep = lambda self, order: late.append(order)
-Line._write = later
-"""
+TRACED = re.compile(r'^(\w+)\(\d+<([^<>]*)(?:<[^>]*>)?>(?:, "((?:[^"\\]|\\.)*)"\.{0,3})?.*\) = (-?\d+)')
 
 
 def violations(trace: Path, numbers: list[str]) -> tuple[int, list[str]]:

@@ -1,0 +1,218 @@
+"""How a demo looks in a terminal: one calm picture, drawn anew twice a second, or plain lines where there is none.
+
+Rules of the room
+- `picture` and `sentence` are pure: a Scene in, text out. They know nothing of processes.
+- Eighty columns are enough, and so are 24 rows: what does not fit is said shorter, never cut in the middle.
+- No sign is wider than one column. Colour only repeats what words and figures say, and NO_COLOR is obeyed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import termios
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TextIO
+
+WIDTH = 80
+_BAR = 30
+_COLOURS = {"good": "32", "busy": "36", "warn": "33", "bad": "31", "dim": "2", "bold": "1", "link": "36"}
+_DOTS = {"good": "●", "busy": "◐", "warn": "◐", "bad": "○"}
+
+
+@dataclass(frozen=True, slots=True)
+class LineSeen:
+    """One line as its box tells it. `tone` is good, busy, warn or bad."""
+
+    name: str
+    modem: str
+    tone: str
+    title: str
+    calls: int
+    waiting: int
+    last: str
+
+
+@dataclass(frozen=True, slots=True)
+class OfficeSeen:
+    """One box; `unsent` rows are not yet at headquarters."""
+
+    name: str
+    campaign: str
+    page: str
+    unsent: int
+    lines: Sequence[LineSeen]
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Everything that is shown. `phase` is "" while voters ring; `road` is a tone and a sentence on the broker."""
+
+    seconds: float
+    phase: str
+    page: str
+    dialled: int = 0
+    ringing: int = 0
+    busy: int = 0
+    unreachable: int = 0
+    reached: int = 0
+    captured: int = 0
+    replied: int = 0
+    waiting: int = 0
+    at_hq: int = 0
+    road: tuple[str, str] = ("good", "")
+    offices: Sequence[OfficeSeen] = ()
+    news: Sequence[tuple[str, str, str]] = field(default=(), repr=False)  # (time, where, what), newest last
+
+
+def sentence(scene: Scene) -> str:
+    """The scene in one line, for a log."""
+    told = f"dialled {scene.dialled}, reached {scene.reached}, captured {scene.captured}"
+    return f"{_clock(scene.seconds)}  {told}, replied {scene.replied}, at HQ {scene.at_hq}; {scene.road[1]}"
+
+
+def picture(scene: Scene, columns: int = WIDTH, rows: int = 24, colour: bool = True) -> list[str]:
+    """The scene as lines of at most `columns` signs, at most `rows` of them."""
+    paint = _Paint(colour)
+    wide = max(40, min(columns, WIDTH))
+    head = [_head(scene, wide, paint), *_funnel(scene, wide, paint), ""]
+    foot = [paint(scene.road[0], f" {_DOTS[scene.road[0]]} ") + _cut(scene.road[1], wide - 3), "", _foot(scene, paint)]
+    room = rows - len(head) - len(foot)
+    offices = _offices(scene, wide, room - 3, paint)
+    news = _news(scene, wide, room - len(offices) - 1, paint)
+    return [*head, *offices, *foot[:2], *news, foot[2]][:rows]
+
+
+class _Paint:
+    def __init__(self, colour: bool) -> None:
+        self._colour = colour
+
+    def __call__(self, name: str, text: str) -> str:
+        return f"\x1b[{_COLOURS[name]}m{text}\x1b[0m" if self._colour and text else text
+
+
+def _head(scene: Scene, wide: int, paint: _Paint) -> str:
+    right = f"{scene.phase or 'voters are ringing'}  {_clock(scene.seconds)}"
+    left = " miscall  a district on this machine" if len(right) < wide - 40 else " miscall"
+    gap = " " * max(1, wide - len(left) - len(right) - 1)
+    return paint("bold", left[:8]) + paint("dim", left[8:]) + gap + right
+
+
+def _foot(scene: Scene, paint: _Paint) -> str:
+    return paint("dim", " headquarters' page ") + paint("link", scene.page) + paint("dim", "   Ctrl-C ends the demo")
+
+
+def _funnel(scene: Scene, wide: int, paint: _Paint) -> list[str]:
+    """What became of the calls, each stage a bar as long as its share of all that were dialled."""
+    away = scene.reached - scene.at_hq
+    missed = [f"{scene.busy} heard busy" if scene.busy else ""]
+    missed += [f"{scene.unreachable} no network" if scene.unreachable else ""]
+    stages = [
+        ("dialled", scene.dialled, ", ".join(filter(None, missed))),
+        ("reached", scene.reached, f"{scene.ringing} ringing now" if scene.ringing else ""),
+        ("captured", scene.captured, "on the boxes' disks"),
+        ("at HQ", scene.at_hq, f"{away} on the way" if away > 0 else "all of them"),
+        ("replied", scene.replied, f"{scene.waiting} SMS to go" if scene.waiting else "one SMS to each voter"),
+    ]
+    most = max(1, scene.dialled)
+    bar = min(_BAR, wide - 46)
+    lines = [""]
+    for name, count, note in stages:
+        full = round(bar * min(count, most) / most) if bar > 0 else 0
+        tone = "warn" if name == "at HQ" and away > 0 else "good"
+        drawn = paint(tone, "━" * full) + paint("dim", "─" * max(0, bar - full))
+        lines.append(f"   {name:9}" + paint("bold", f"{count:7,}") + f"  {drawn}  " + paint("dim", note[: wide - bar - 23]))
+    return lines
+
+
+def _offices(scene: Scene, wide: int, room: int, paint: _Paint) -> list[str]:
+    """Every line of every box if there is room for it, else a row for each box, else as many as go."""
+    full = [row for office in scene.offices for row in _office(office, wide, paint)] + [""]
+    if len(full) <= room:
+        return full
+    short = [_office_row(office, wide, paint) for office in scene.offices]
+    if len(short) > room - 1:
+        left = len(short) - max(1, room - 2)
+        short = [*short[: max(1, room - 2)], paint("dim", f" and {left} more boxes: see headquarters' page")]
+    return [*short, ""]
+
+
+def _office(office: OfficeSeen, wide: int, paint: _Paint) -> list[str]:
+    unsent = f"  {office.unsent} rows to send" if office.unsent else ""
+    name = paint("bold", f" {office.name}") + paint("dim", f"  {office.campaign}{unsent}")
+    used = 1 + len(office.name) + 2 + len(office.campaign) + len(unsent)
+    lines = [name + " " * max(1, wide - used - len(office.page) - 1) + paint("dim", office.page)]
+    for line in office.lines:
+        dot = paint(line.tone, _DOTS.get(line.tone, "●"))
+        waiting = f"{line.waiting} SMS to go" if line.waiting else ""
+        row = f"{line.name:4}{line.modem:13}{line.title[:18]:19}{line.calls:4} calls  {waiting:12}"
+        lines.append(f"   {dot} {_cut(row + line.last, wide - 6)}")
+    return lines
+
+
+def _office_row(office: OfficeSeen, wide: int, paint: _Paint) -> str:
+    shown = office.lines[:20]
+    dots = "".join(paint(line.tone, _DOTS.get(line.tone, "●")) for line in shown)
+    calls = sum(line.calls for line in office.lines)
+    text = f"  {calls:5,} calls  {office.unsent:4} to send  "
+    page = office.page if wide - 16 - len(shown) - len(text) >= len(office.page) else ""
+    return f" {office.name:14} {dots}{text}" + paint("dim", page)
+
+
+def _news(scene: Scene, wide: int, room: int, paint: _Paint) -> list[str]:
+    """The last events, newest last, so that the eye reads down; the empty rows above keep the foot in place."""
+    room = max(0, min(room, 12))
+    shown = list(scene.news)[-room:] if room else []
+    lines = []
+    for at, where, what in shown:
+        words = _cut(what, wide - 25)
+        lines.append(paint("dim", f" {at}  ") + f"{where[:13]:13} {words if where else paint('warn', words)}")
+    return [*lines, *[""] * (room - len(lines)), ""] if room else []
+
+
+def _cut(text: str, wide: int) -> str:
+    return text if len(text) <= wide else text[: wide - 1] + "…"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}" if minutes >= 60 else f"{minutes}:{rest:02d}"
+
+
+class Screen:
+    """A terminal that shows pictures, on its second screen; whatever was there before comes back at the end."""
+
+    def __init__(self, out: TextIO = sys.stdout) -> None:
+        self._out = out
+        self._colour = not os.environ.get("NO_COLOR")
+        self._before: list[object] | None = None
+
+    @staticmethod
+    def possible(out: TextIO = sys.stdout) -> bool:
+        """Is `out` a terminal that can do it?"""
+        return out.isatty() and os.environ.get("TERM", "dumb") != "dumb" and "utf" in (out.encoding or "").lower()
+
+    def __enter__(self) -> Screen:
+        with contextlib.suppress(termios.error, ValueError):  # keys that are pressed must not stand in the picture
+            self._before = termios.tcgetattr(sys.stdin)
+            quiet = termios.tcgetattr(sys.stdin)
+            quiet[3] &= ~(termios.ECHO | termios.ICANON)
+            termios.tcsetattr(sys.stdin, termios.TCSANOW, quiet)
+        self._out.write("\x1b[?1049h\x1b[?25l")
+        return self
+
+    def __exit__(self, *failed: object) -> None:
+        self._out.write("\x1b[?25h\x1b[?1049l")
+        self._out.flush()
+        if self._before is not None:
+            termios.tcsetattr(sys.stdin, termios.TCSAFLUSH, self._before)  # type: ignore[arg-type]
+
+    def show(self, scene: Scene) -> None:
+        """Draw over the last picture, line by line, so that nothing flickers."""
+        columns, rows = shutil.get_terminal_size((WIDTH, 24))
+        lines = picture(scene, columns, rows, self._colour)
+        self._out.write("\x1b[H" + "\r\n".join(f"{line}\x1b[K" for line in lines) + "\x1b[J")
+        self._out.flush()
