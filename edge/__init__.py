@@ -10,7 +10,7 @@
     campaign.py   what a number stands for: languages, replies, STOP words
     profile.py    how one model of modem speaks, checked when read
     config.py     box.toml, checked when read            (settings.py: the checker of all three)
-    ledger.py     one line's durable truth: the only writer; all the SQL on the box
+    ledger/       one line's durable truth: the only writer; all the SQL on the box
     bringup.py letters.py    the scripts: make ready and watch; send and receive SMS
     station.py    one line's conduct: all of the above, without port and clock
     clock.py port.py line.py the loop for one modem: wait, feed, obey

@@ -3,7 +3,7 @@
 Rules of this room
 - MQTT 5 first; a broker that refuses it, or hangs up without an answer, is asked in 3.1.1 at once. Nothing
   that only MQTT 5 has is used.
-- Sessions are clean: nothing is expected of a broker's memory, whoever connects subscribes again.
+- Every connection starts clean: nothing is expected of a broker's memory, whoever connects subscribes again.
 - paho's thread only moves bytes: its callbacks put events into the owner's queue and do nothing else. Each
   connection is a client of its own, so that nothing waits in an old one; the owner decides when to try again.
 """

@@ -86,7 +86,7 @@ class Rig:
         self.path = folder / "ledgers" / f"{name}.db"
         self.name, self.about, self.guard = name, about or campaign(), guard
         self.sim = SimModem(profile, name=name, seed=seed, **options)
-        self.now, self.boot, self.wall, self.clock = 100.0, "b00t000000000001", WALL_0, 3
+        self.now, self.boot, self.wall, self.clock = 100.0, "b001000000000001", WALL_0, 3
         self.booted = 0.0
         self.fuse: Fuse | None = None
         self.committed: Callable[[Rig], None] = lambda rig: None  # called after each commit

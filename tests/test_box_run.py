@@ -64,6 +64,14 @@ def until(true: Callable[[], object], what: str, seconds: float = 30) -> None:
         time.sleep(0.02)
 
 
+def end(process: subprocess.Popen[str]) -> None:
+    """Kill it, without waiting for a grandchild that may hold its pipes."""
+    process.kill()
+    process.wait()
+    for pipe in filter(None, (process.stdout, process.stderr)):
+        pipe.close()
+
+
 def children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
@@ -103,8 +111,7 @@ def supervised() -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
     yield start
     for process in started:
-        process.kill()
-        process.communicate()
+        end(process)
 
 
 def test_a_child_that_dies_is_started_again(supervised: Callable[..., subprocess.Popen[str]]) -> None:
@@ -226,8 +233,7 @@ def running(folder: Path, ports: Path) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-m", "tools", "box", "run", str(folder / "box.toml")]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     yield process
-    process.kill()
-    process.communicate()
+    end(process)
 
 
 def states(folder: Path) -> list[str]:

@@ -59,13 +59,9 @@ def files(*folders: str) -> list[Path]:
 
 
 def room(file: Path) -> str:
-    """The room that a file belongs to: `edge/sms/submit.py` is of edge.sms, all of sync/hq is one."""
-    parts = file.relative_to(ROOT).with_suffix("").parts
-    name = ".".join(part for part in parts if part != "__init__")
-    for whole in ("edge.sms", "sync.hq"):
-        if name == whole or name.startswith(f"{whole}."):
-            return whole
-    return name
+    """The room that a file belongs to; a folder is one room: `edge/sms/submit.py` is of edge.sms."""
+    parts = [part for part in file.relative_to(ROOT).with_suffix("").parts if part != "__init__"]
+    return ".".join(parts[:2])
 
 
 def imports(file: Path) -> set[str]:

@@ -270,6 +270,47 @@ def test_only_the_shards_that_are_owned_are_taken(stack: ExitStack) -> None:
     world.everything_once()
 
 
+@mosquitto
+@pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed")
+def test_certificates_let_a_box_in_and_a_stranger_is_refused_in_words(stack: ExitStack) -> None:
+    world = World(stack, 500)
+    folder = world.folder
+
+    def openssl(*words: str) -> None:
+        subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
+
+    curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+    openssl("req", "-x509", *curve, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=ca")
+    (folder / "san").write_text("subjectAltName=IP:127.0.0.1")
+    for name in ("broker", "box"):
+        openssl("req", *curve, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
+        signed = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "san")
+        openssl("x509", "-req", "-in", f"{name}.csr", "-out", f"{name}.pem", *signed)
+    (folder / "broker.key").chmod(0o644)
+    folder.chmod(0o755)  # mosquitto gives up root and reads these as itself
+    conf = (
+        f"listener {world.port} 127.0.0.1\ncafile {folder}/ca.pem\ncertfile {folder}/broker.pem\n"
+        f"keyfile {folder}/broker.key\nrequire_certificate true\nallow_anonymous true\n"
+    )
+    (folder / "tls.conf").write_text(conf)
+    program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    stack.enter_context(road.process([str(program), "-c", str(folder / "tls.conf")]))
+    proof = "".join(f'{key} = "{folder}/{file}"\n' for key, file in PROOF.items())
+    for file in (world.box_file, world.hq_file):
+        file.write_text(file.read_text().replace("mqtt://", "mqtts://") + proof)
+    world.start("receiver")
+    world.start("uplink")
+    world.everything_once()
+    inbox: queue.SimpleQueue[mqtt.Event] = queue.SimpleQueue()
+    stranger = mqtt.Link(mqtt.Broker(f"mqtts://127.0.0.1:{world.port}"), "stranger", [("x", 1)], inbox)
+    stranger.open()
+    down = inbox.get(timeout=10)
+    assert isinstance(down, mqtt.Down) and "cannot be reached" in down.words and "certificate" in down.words
+
+
+PROOF = {"ca": "ca.pem", "cert": "box.pem", "key": "box.key"}
+
+
 def test_an_embedded_broker_carries_the_same(stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("amqtt")
     monkeypatch.chdir(road.ROOT)

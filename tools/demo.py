@@ -1,7 +1,7 @@
 """`miscall demo`: a whole district on this machine, and at the end the account of every call.
 
 Rules of the room
-- Everything but the voters and the modems is real: `miscall box run` for each office, `miscall hq run`, a broker, files.
+- All but the voters and the modems is real: `miscall box run` for each office, `miscall hq run`, a broker, files.
 - In the middle the broker is killed for a while, and one modem is unplugged and comes back. Neither may cost a call.
 - The end is a comparison, not a feeling: each call that made a simulated modem ring must be in its box's export and in
   headquarters' export, once. Status 0 when that holds and nobody was answered or got two replies; else 1.
@@ -107,7 +107,7 @@ class Demo:
     """One district from its first file to its last row. `close` ends every process."""
 
     def __init__(
-        self, folder: Path, farm: Farm, boxes: int, lines: int, run_s: float | None, asked: list[int], seed: int = 0
+        self, folder: Path, farm: Farm, boxes: int, lines: int, run_s: float | None, asked: list[int]
     ) -> None:
         self.folder, self.farm, self.run_s, self.asked = folder, farm, run_s, asked
         self.news: deque[tuple[str, str, str]] = deque(maxlen=40)
@@ -117,7 +117,7 @@ class Demo:
         self.broker = stage.Broker(self.company, folder, port)
         self.offices, self.hq, self.page = stage.furnish(folder, boxes, lines, port)
         self.eyes = Eyes(self.offices, self.hq.parent / "data" / "hq.db")
-        self.district = District(self._lines(), Random(seed or None), self._tell)
+        self.district = District(self._lines(), Random(), self._tell)
         self._weather = forecast(run_s)
         self._next: Spell | None = next(self._weather)
         self._away: dict[tuple[str, str], int] = {}  # lines unplugged, and when (wall, ms)
@@ -361,7 +361,7 @@ def totals(verdict: Verdict | None, demo: Demo) -> list[str]:
         f"  replied   {len(district.replies):7,}   voters, each with one SMS",
         f"  at HQ     {verdict.at_hq:7,}   of these in headquarters' export",
         f"  lost      {verdict.lost:7,}",
-        f"{fates['busy']} more heard busy: another caller had that line just then, and the network told no box of them.",
+        f"{fates['busy']} more heard busy: another caller had that line just then, and no box could know of them.",
     ]
     if fates["unreachable"]:
         told.append(f"{fates['unreachable']} found no network at the number whose modem was unplugged.")

@@ -158,7 +158,7 @@ def _campaign(name: str) -> str:
     languages = json.dumps([language for language, _ in replies])
     head = f'id = "{name}"\ntitle = "{title}"\nmode = "missed-call"\nlanguages = {languages}\n\n'
     texts = (f"[reply.{language}]\ntext = {json.dumps(text, ensure_ascii=False)}\n" for language, text in replies)
-    tail = '\n[reply.policy]\nonce_per = "24h"\n\n# No [schedule] quiet = "22:00-06:00" here: a demo may run at night.\n'
+    tail = '\n[reply.policy]\nonce_per = "24h"\n\n# No [schedule] quiet here: a demo may run at night.\n'
     return head + "".join(texts) + tail
 
 

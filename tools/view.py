@@ -124,7 +124,8 @@ def _funnel(scene: Scene, wide: int, paint: _Paint) -> list[str]:
         full = round(bar * min(count, most) / most) if bar > 0 else 0
         tone = "warn" if name == "at HQ" and away > 0 else "good"
         drawn = paint(tone, "━" * full) + paint("dim", "─" * max(0, bar - full))
-        lines.append(f"   {name:9}" + paint("bold", f"{count:7,}") + f"  {drawn}  " + paint("dim", note[: wide - bar - 23]))
+        shown = f"   {name:9}" + paint("bold", f"{count:7,}")
+        lines.append(f"{shown}  {drawn}  " + paint("dim", note[: wide - bar - 23]))
     return lines
 
 

@@ -28,6 +28,7 @@ from tests.prove.ground import Processes, free_port, make_box, make_hq, need, sh
 
 pytestmark = [pytest.mark.prove, pytest.mark.timeout(1800)]
 
+BOOT = "b001" * 4
 KILLS = 50  # of the broker, and as many of the receiver
 PACE = "0.01"  # a factor on the road's waits
 # The receiver dies by itself when `{owner}.{name}` is about to be called, or has returned, for the n-th time.
@@ -97,10 +98,10 @@ class Writer(threading.Thread):
 
     def run(self) -> None:
         now_ms = int(time.time() * 1000)
-        ledger = Ledger(self.path, self.path.parents[2].name, self.line, Stamp("b00t", 0, now_ms, 3))
+        ledger = Ledger(self.path, self.path.parents[2].name, self.line, Stamp(BOOT, 0, now_ms, 3))
         for second in range(100_000):
             for _ in range(self.dice.randint(1, 40)):
-                stamp = Stamp("b00t", second * 1000, now_ms + second * 1000, 3)
+                stamp = Stamp(BOOT, second * 1000, now_ms + second * 1000, 3)
                 caller = Caller("national", voter(self.dice.randrange(1_000_000)))
                 seq = ledger.keep_call(stamp, caller, "missed", "water", Draft("धन्यवाद", "hi", 1))
                 if self.dice.random() < 0.5:
