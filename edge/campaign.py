@@ -9,8 +9,7 @@ error before the first call, never a hole in an SMS.
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -252,109 +251,3 @@ def _shorten(text: str, cost: sms.Size) -> str:
     if cost.alphabet == "ucs2" and len(rare) <= 5:
         return f"without {' '.join(rare)} it has room for 160 letters in place of 70"
     return f"shorten it by {cost.units - (160 if cost.alphabet == 'gsm7' else 70)} letters"
-
-
-def longest_values(path: Path | str) -> dict[str, str]:
-    """The longest values that placeholders can have, from a box.toml beside the campaign or one folder up;
-    samples of a usual length for {number} and {office} when there is none. Raises CampaignError when it is broken."""
-    sample = "+919000000001"
-    for box in (Path(path).resolve().parent / "box.toml", Path(path).resolve().parent.parent / "box.toml"):
-        if box.is_file():
-            top = read_toml(box, CampaignError)
-            texts = {name: str(value) for name, value in top.table("box").opaque("text").items()}
-            numbers = [line.text("number", "") for line in top.tables("line")]
-            return {"number": max(numbers, key=len, default="") or sample} | texts
-    return {"number": sample, "office": "Tehsil office, Nashik"}
-
-
-# ------------------------------------------------------------------------------------ by hand
-
-
-def check_command(path: str) -> int:
-    """`miscall campaign check`: what is wrong, one line each with a remedy, and SMS parts per language."""
-    try:
-        campaign, longest = load(path), longest_values(path)
-    except CampaignError as why:
-        print(why, file=sys.stderr)
-        return 1
-    findings = check(campaign, longest)
-    for finding in findings:
-        print(f"{path}: {finding}", file=sys.stderr if finding.severity == "error" else sys.stdout)
-    for language in campaign.replies:
-        print(f"{language}: {_size_words(size(campaign, language, longest))}")
-    if not campaign.replies:
-        print("no reply: callers get no SMS")
-    return int(any(finding.severity == "error" for finding in findings))
-
-
-def _size_words(cost: sms.Size) -> str:
-    alphabet = "7-bit" if cost.alphabet == "gsm7" else "UCS-2"
-    return f"{cost.parts} SMS, {cost.units} letters ({alphabet}), room for {cost.left} more"
-
-
-def try_command(path: str) -> int:
-    """`miscall campaign try`: the campaign in a terminal, as a caller meets it; ends with the input."""
-    try:
-        campaign, values = load(path), longest_values(path)
-    except CampaignError as why:
-        print(why, file=sys.stderr)
-        return 1
-    if why_not := refusal(campaign):
-        print(why_not, file=sys.stderr)
-        return 1
-
-    def ask(question: str) -> str | None:
-        try:
-            return input(question)
-        except EOFError:
-            print()
-            return None
-
-    walk(campaign, values, ask, print)
-    return 0
-
-
-def walk(
-    campaign: Campaign, values: Mapping[str, str], ask: Callable[[str], str | None], say: Callable[[str], None]
-) -> None:
-    """One caller's way through a missed-call campaign; `ask` gives None when she leaves."""
-    say(f"{campaign.title} ({campaign.id}). You are the caller.")
-    remembered, replied, stopped, said = "", 0, False, ""
-    options = f"[Enter] ring again, {'/'.join(campaign.languages)} choose a language, any text: an SMS, Ctrl-D leave > "
-    answer: str | None = ""
-    while answer is not None:
-        if not answer:
-            say("You ring {number}: it rings, then it is cut. You pay nothing; your number is kept.".format(**values))
-            stopped = stopped or campaign.mode == "opt-out"
-            silence = _silence(campaign, replied, stopped)
-            language = choose_language(remembered, "", campaign)
-            if not silence:
-                replied += 1
-            said = silence or _sms_words(campaign, language, values)
-        elif answer in campaign.languages:
-            remembered, replied = answer, 0
-            said = f"From now on, as a caller who chose {answer} and was not answered today."
-        elif stops(answer, campaign.languages):
-            stopped, said = True, "You are on the list of those who get nothing: no SMS from any line, from now on."
-        else:
-            said = "Your SMS is kept. It does not ask to stop."
-        say(said)
-        answer = ask(options)
-        answer = answer if answer is None else answer.strip()
-
-
-def _silence(campaign: Campaign, replied: int, stopped: bool) -> str:
-    """Why this call gets no SMS; empty when it gets one."""
-    if stopped:
-        return "No SMS comes: you are on the list of those who get nothing."
-    if not campaign.replies:
-        return "No SMS comes: the campaign has no reply."
-    if replied >= (1 if campaign.once_per_s else 5):
-        return "No SMS comes: you had yours" + (" (one caller, one reply in a while)." if campaign.once_per_s else ".")
-    return ""
-
-
-def _sms_words(campaign: Campaign, language: str, values: Mapping[str, str]) -> str:
-    text = reply_text(campaign, language, values)
-    night = "" if campaign.quiet is None else "; in quiet hours it waits for their end"
-    return f"An SMS comes ({language}, {_size_words(sms.count(text))}{night}):\n  {text}"

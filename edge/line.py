@@ -61,6 +61,8 @@ class Line:
         self._since_ms, self._was = 0, ""
         self._checkpointed = self.ledger.head()[0]
         self.stopping = False
+        self._wake, told = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(told)  # else a signal would wait for the next byte (PEP 475)
         self.begin_anew = False  # the uplink has ordered a new store: end, and begin it at the next start
 
     # ------------------------------------------------------------------------------- opening
@@ -159,11 +161,9 @@ class Line:
         timeout = min(LONGEST_WAIT_S, max(0.0, (due if due is not None else now + LONGEST_WAIT_S) - now))
         if self._state_at < now:  # the state file is behind
             timeout = min(timeout, STATE_EVERY_S)
-        if self.port is None:
-            select.select([], [], [], timeout)
-            return
-        readable, _, _ = select.select([self.port.fd], [self.port.fd] if self._unwritten else [], [], timeout)
-        if readable:
+        port = [self.port.fd] if self.port else []
+        readable, _, _ = select.select([self._wake, *port], port if self._unwritten else [], [], timeout)
+        if self.port and self.port.fd in readable:
             try:
                 data = self.port.read()
             except OSError:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from edge import campaign, settings, stopwords
 from edge.campaign import Campaign, CampaignError
+from tools import campaigns
 
 WATER = """
 id = "water"
@@ -275,7 +276,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_check_prints_parts_per_language(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert campaign.check_command(str(file)) == 0
+    assert campaigns.check(str(file)) == 0
     assert capsys.readouterr().out.splitlines() == [
         "hi: 1 SMS, 69 letters (UCS-2), room for 1 more",
         "en: 1 SMS, 67 letters (7-bit), room for 93 more",
@@ -284,25 +285,25 @@ def test_check_prints_parts_per_language(file: Path, capsys: pytest.CaptureFixtu
 
 def test_check_counts_with_the_texts_of_the_box(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file.write_text(WATER.replace("to opt out.", "to opt out. {office} {booth}"))
-    assert campaign.check_command(str(file)) == 1
+    assert campaigns.check(str(file)) == 1
     assert "nothing fills {booth}" in capsys.readouterr().err
     (file.parent.parent / "box.toml").write_text(
         f'[box.text]\noffice = "{"x" * 90}"\nbooth = "12"\n[[line]]\nnumber = "+919876543210"\n'
     )
-    assert campaign.check_command(str(file)) == 0
+    assert campaigns.check(str(file)) == 0
     assert "en: 2 SMS, 161 letters (7-bit)" in capsys.readouterr().out
 
 
-def test_check_refuses_on_stderr(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_refuses_before_it_says_anything(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file.write_text(WATER.replace('"24h"', '"x"'))
-    assert campaign.check_command(str(file)) == 1
-    shown = capsys.readouterr()
-    assert shown.out == "" and shown.err.startswith(f"{file}: reply.policy.once_per: ")
+    with pytest.raises(CampaignError) as refused:
+        campaigns.check(str(file))
+    assert str(refused.value).startswith(f"{file}: reply.policy.once_per: ") and capsys.readouterr().out == ""
 
 
 def tried(file: Path, typed: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
     monkeypatch.setattr("sys.stdin", io.StringIO(typed))
-    assert campaign.try_command(str(file)) == 0
+    assert campaigns.try_out(str(file)) == 0
     return capsys.readouterr().out
 
 
@@ -333,5 +334,5 @@ def test_campaigns_without_a_reply(
     file.write_text(re.sub(r"(?m)^(\[reply|text|once).*", "", WATER))
     assert "the campaign has no reply" in tried(file, "", monkeypatch, capsys)
     file.write_text(WATER.replace("missed-call", "menu"))
-    assert campaign.try_command(str(file)) == 1
+    assert campaigns.try_out(str(file)) == 1
     assert "not yet answered" in capsys.readouterr().err

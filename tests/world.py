@@ -24,6 +24,7 @@ from tests.rig import WALL_0, WATER, PowerCut, Rig, campaign
 from tools.simmodem.calls import Call, Hangup
 
 BOX, OWN = "box-1", "+919000000001"
+SHORT = "Thank you from {office}. STOP to end."
 DAY_S, SLACK_S = 24 * 3600, 60.0  # slack: from a claim on disk to the last byte of its text at the modem
 SETTLE_S = 25.0  # a call may be written down so long after its end, and so long may a disturbance last
 UNSURE = frozenset((  # faults that hide or forge what the line must know to tell one call from the next
@@ -149,7 +150,7 @@ class World:
 
     def __init__(
         self, folder: Path, kinds: tuple[str, str] = ("generic", "sim7600"), once_per: str = "24h", purse: int = 90,
-        names: tuple[str, str] = ("water", "water"), text: str = "Thank you from {office}. STOP to end.", seed: int = 0,
+        names: tuple[str, str] = ("water", "water"), text: str = SHORT, seed: int = 0,
     ) -> None:  # fmt: skip
         self.now, self.once_per_s, self.purse = 100.0, {"24h": DAY_S, "1h": 3600, "0s": 0}[once_per], purse
         self.boots = {"b001000000000001": 0.0}
@@ -160,11 +161,10 @@ class World:
         self.calm_at: dict[str, float] = {}
         self.shaky: dict[str, set[str]] = {}
         self.again: dict[str, float] = {}  # when a dead line is started again
-        self.doubtful_ms: list[float] = []  # true seconds at which the clock was not trusted
-        self.off_until, self.blows = 0.0, "kill"
+        self.off_until = 0.0
         self.lines: list[Rig] = []
         for name, kind, about in zip(("l1", "l2"), kinds, names, strict=True):
-            changes = {'id = "water"': f'id = "{about}"', '"24h"': f'"{once_per}"', "Thank you from {office}. STOP to end.": text}
+            changes = {'id = "water"': f'id = "{about}"', '"24h"': f'"{once_per}"', SHORT: text}
             rig = Rig(folder, name, kind, campaign(WATER, **changes), seed)
             self.rows[name], self.texts[name], self.dials[name], self.shaky[name] = [], [], [], set()
             self.calm_at[name] = self.now
@@ -210,8 +210,6 @@ class World:
     def set_clock(self, error_ms: int, clock: int) -> None:
         """What the box takes for the time of day, and how far it believes that. A trusted clock is right."""
         self.error_ms, self.clock = (0 if clock >= 2 else error_ms), clock
-        if clock < 2:
-            self.doubtful_ms.append(self.now)
         for rig in self.lines:
             rig.clock, rig.wall = clock, max(0, WALL_0 + round(rig.booted * 1000) + self.error_ms)
 

@@ -3,55 +3,113 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
-from edge import campaign
+from edge import campaign, settings, sms
+from edge.campaign import Campaign
 
-LONGEST = {"number": "+" + "9" * 15, "office": "x" * 40}  # the longest number there is, and a long name of an office
 
-
-def check(file: str) -> int:
-    """Print what is wrong, one line each with a remedy, and the SMS parts of each reply; 1 when a line would not start.
+def check(path: str) -> int:
+    """`miscall campaign check`: what is wrong, one line each with a remedy, and SMS parts per language.
 
     Raises CampaignError when the file is refused."""
-    found = campaign.load(file)
-    findings = campaign.check(found, _longest(found))
+    found = campaign.load(path)
+    longest = longest_values(path, found)
+    findings = campaign.check(found, longest)
     for finding in findings:
-        print(finding)
-    for name in sorted(set(_longest(found)) - set(LONGEST)):
-        print(f"warning: {{{name}}} is filled only on a box that has `{name} = ...` below [box.text] of its box.toml")
+        print(f"{path}: {finding}", file=sys.stderr if finding.severity == "error" else sys.stdout)
     for language in found.replies:
-        size = campaign.size(found, language, _longest(found))
-        print(f"{language}: {size.parts} SMS ({size.alphabet}, {size.units} units, {size.left} left in the last)")
-    errors = sum(finding.severity == "error" for finding in findings)
-    if errors:
-        print(f"{file}: {errors} to put right, see above", file=sys.stderr)
-    return 1 if errors else 0
+        print(f"{language}: {_size_words(campaign.size(found, language, longest))}")
+    if not found.replies:
+        print("no reply: callers get no SMS")
+    return int(any(finding.severity == "error" for finding in findings))
 
 
-def walk(file: str) -> int:
-    """Show what a caller of each language goes through. Raises CampaignError when the file is refused."""
-    found = campaign.load(file)
-    if why := campaign.refusal(found):
-        print(why, file=sys.stderr)
+def _size_words(cost: sms.Size) -> str:
+    alphabet = "7-bit" if cost.alphabet == "gsm7" else "UCS-2"
+    return f"{cost.parts} SMS, {cost.units} letters ({alphabet}), room for {cost.left} more"
+
+
+def try_out(path: str) -> int:
+    """`miscall campaign try`: a campaign in a terminal, as a caller meets it; ends with the input.
+
+    Raises CampaignError when the file is refused."""
+    found = campaign.load(path)
+    if why_not := campaign.refusal(found):
+        print(why_not, file=sys.stderr)
         return 1
-    print(f"{found.title}\n  You ring. It rings once or twice, then you hear busy: nobody answered, you pay nothing.")
-    if found.mode == "opt-out":
-        print("  Your number is marked: no campaign of this box writes to you or calls you again.")
-        return 0
-    print("  Your call is counted.")
-    values = {name: f"<{name}>" for name in _longest(found)}
-    for language in found.languages:
-        text = campaign.reply_text(found, campaign.choose_language(language, "", found), values)
-        print(f"  [{language}] " + (f"An SMS comes: {text}" if text else "No SMS comes."))
-    hours = f"{found.once_per_s / 3600:g} hours"
-    print("  Each call gets its SMS." if found.once_per_s == 0 else f"  Within {hours} you get that SMS once.")
-    if found.quiet:
-        start, end = (f"{minute // 60:02}:{minute % 60:02}" for minute in found.quiet)
-        print(f"  From {start} to {end} nothing is sent; the SMS comes afterwards.")
+
+    values = longest_values(path, found)
+
+    def ask(question: str) -> str | None:
+        try:
+            return input(question)
+        except EOFError:
+            print()
+            return None
+
+    walk(found, values, ask, print)
     return 0
 
 
-def _longest(found: campaign.Campaign) -> dict[str, str]:
-    """The longest value to reckon with for each placeholder; those of [box.text] that we cannot know count 40."""
+def walk(
+    found: Campaign, values: Mapping[str, str], ask: Callable[[str], str | None], say: Callable[[str], None]
+) -> None:
+    """One caller's way through a missed-call campaign; `ask` gives None when she leaves."""
+    say(f"{found.title} ({found.id}). You are the caller.")
+    remembered, replied, stopped, said = "", 0, False, ""
+    options = f"[Enter] ring again, {'/'.join(found.languages)} choose a language, any text: an SMS, Ctrl-D leave > "
+    answer: str | None = ""
+    while answer is not None:
+        if not answer:
+            say("You ring {number}: it rings, then it is cut. You pay nothing; your number is kept.".format(**values))
+            stopped = stopped or found.mode == "opt-out"
+            silence = _silence(found, replied, stopped)
+            language = campaign.choose_language(remembered, "", found)
+            if not silence:
+                replied += 1
+            said = silence or _sms_words(found, language, values)
+        elif answer in found.languages:
+            remembered, replied = answer, 0
+            said = f"From now on, as a caller who chose {answer} and was not answered today."
+        elif campaign.stops(answer, found.languages):
+            stopped, said = True, "You are on the list of those who get nothing: no SMS from any line, from now on."
+        else:
+            said = "Your SMS is kept. It does not ask to stop."
+        say(said)
+        answer = ask(options)
+        answer = answer if answer is None else answer.strip()
+
+
+def _silence(found: Campaign, replied: int, stopped: bool) -> str:
+    """Why this call gets no SMS; empty when it gets one."""
+    if stopped:
+        return "No SMS comes: you are on the list of those who get nothing."
+    if not found.replies:
+        return "No SMS comes: the campaign has no reply."
+    if replied >= (1 if found.once_per_s else 5):
+        return "No SMS comes: you had yours" + (" (one caller, one reply in a while)." if found.once_per_s else ".")
+    return ""
+
+
+def _sms_words(found: Campaign, language: str, values: Mapping[str, str]) -> str:
+    text = campaign.reply_text(found, language, values)
+    night = "" if found.quiet is None else "; in quiet hours it waits for their end"
+    return f"An SMS comes ({language}, {_size_words(sms.count(text))}{night}):\n  {text}"
+
+
+def longest_values(path: Path | str, found: Campaign) -> dict[str, str]:
+    """The longest value of each placeholder, from a box.toml beside the campaign or one folder up; samples of a
+    usual length for {number} and {office}, 40 letters for any other, when there is none. Raises CampaignError."""
+    sample = "+919000000001"
+    for box in (Path(path).resolve().parent / "box.toml", Path(path).resolve().parent.parent / "box.toml"):
+        if box.is_file():
+            top = settings.read(box, campaign.CampaignError)
+            texts = {name: str(value) for name, value in top.table("box").opaque("text").items()}
+            numbers = [line.text("number", "") for line in top.tables("line")]
+            return {"number": max(numbers, key=len, default="") or sample} | texts
     named = {name for text in found.replies.values() for name in campaign.placeholders(text)}
-    return {name: LONGEST.get(name, "x" * 40) for name in {*named, *LONGEST}}
+    for name in sorted(named - {"number", "office"}):
+        print(f"warning: {{{name}}} is filled only on a box that has `{name} = ...` below [box.text] of its box.toml")
+    return dict.fromkeys(named, "x" * 40) | {"number": sample, "office": "Tehsil office, Nashik"}

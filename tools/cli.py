@@ -121,7 +121,7 @@ COMMANDS = (
             "hq export hq.toml calls > calls.jsonl"),
     Command("campaign check", "what is wrong with a campaign", "tools.campaigns:check", _campaign,
             "campaign check campaigns/water.toml"),
-    Command("campaign try", "walk it as a caller", "tools.campaigns:walk", _campaign,
+    Command("campaign try", "walk it as a caller", "tools.campaigns:try_out", _campaign,
             "campaign try campaigns/water.toml"),
     Command("modem sim", "modems in software", "tools.simmodem:run", _sim,
             "modem sim /tmp/ports --profile sim7600 --modems 2"),

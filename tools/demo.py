@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -29,6 +30,7 @@ from typing import Any
 from edge import config, export, status, words
 from edge.ledger import Reader
 from sync.hq import export as hq_export
+from sync.hq import reports
 from tools import stage
 from tools.district import District, Line, Spell, Verdict, forecast, judge
 from tools.simmodem import Farm
@@ -106,9 +108,7 @@ def _shown(headless: bool, demo: Demo) -> Iterator[Show]:
 class Demo:
     """One district from its first file to its last row. `close` ends every process."""
 
-    def __init__(
-        self, folder: Path, farm: Farm, boxes: int, lines: int, run_s: float | None, asked: list[int]
-    ) -> None:
+    def __init__(self, folder: Path, farm: Farm, boxes: int, lines: int, run_s: float | None, asked: list[int]) -> None:
         self.folder, self.farm, self.run_s, self.asked = folder, farm, run_s, asked
         self.news: deque[tuple[str, str, str]] = deque(maxlen=40)
         self.headlines: deque[str] = deque(maxlen=40)  # the news that are not about one caller
@@ -132,8 +132,11 @@ class Demo:
                 port = self.farm.add(modem, name=f"{office.id}-{name}", number=self.eyes.number(office.id, name))
                 (office.config.parent / "ports").mkdir(exist_ok=True)
                 (office.config.parent / "ports" / name).symlink_to(port.path)
-                found.append(Line(office.id, name, port, lambda key=(office.id, name): key not in self._away))
+                found.append(Line(office.id, name, port, partial(self._on_air, office.id, name)))
         return found
+
+    def _on_air(self, box: str, line: str) -> bool:
+        return (box, line) not in self._away
 
     def _tell(self, where: str, what: str) -> None:
         at = time.strftime("%H:%M:%S")
@@ -277,13 +280,14 @@ class Demo:
 
     def _road(self) -> tuple[str, str]:
         unsent = self.eyes.unsent
+        rows = f"{unsent:,} row{'s' * (unsent != 1)}"
         if not self.broker.up:
             down = time.monotonic() - self._down_since
-            return "warn", f"broker down for {down:.0f} s: {unsent} rows wait on the boxes' disks, none is lost"
+            return "warn", f"broker down for {down:.0f} s: {rows} wait on the boxes' disks, none is lost"
         self._catching_up = self._catching_up and unsent > 0
         if self._catching_up:
-            return "busy", f"broker back: {unsent} rows on their way to headquarters"
-        return "good", f"{self.broker.kind} up: " + (f"{unsent} rows on their way" if unsent else "every row at HQ")
+            return "busy", f"broker back: {rows} on the way to headquarters"
+        return "good", f"{self.broker.kind} up: {rows if unsent else 'nothing'} on the way to headquarters"
 
 
 class Eyes:
@@ -328,9 +332,7 @@ class Eyes:
         return LineSeen(name, office.modems[name], said.tone, said.title, calls, waiting, last)
 
     def _count_hq(self) -> int:
-        with contextlib.suppress(sqlite3.Error), contextlib.closing(
-            sqlite3.connect(f"file:{self._hq}?mode=ro", uri=True, timeout=1)
-        ) as db:
+        with contextlib.suppress(FileNotFoundError, sqlite3.Error), contextlib.closing(reports.connect(self._hq)) as db:
             return int(db.execute("SELECT coalesce(sum(calls), 0) FROM hourly").fetchone()[0])
         return self.at_hq
 
@@ -361,14 +363,15 @@ def totals(verdict: Verdict | None, demo: Demo) -> list[str]:
         f"  replied   {len(district.replies):7,}   voters, each with one SMS",
         f"  at HQ     {verdict.at_hq:7,}   of these in headquarters' export",
         f"  lost      {verdict.lost:7,}",
-        f"{fates['busy']} more heard busy: another caller had that line just then, and no box could know of them.",
     ]
-    if fates["unreachable"]:
-        told.append(f"{fates['unreachable']} found no network at the number whose modem was unplugged.")
-    if district.stops:
-        told.append(f"{district.stops} wrote STOP, rang again, and were not answered again.")
-    if demo.eyes.waiting:
-        told.append(f"{demo.eyes.waiting} SMS were still to go when the demo ended.")
+    for count, what in (
+        (fates["busy"], "more heard busy: another caller had that line, and no box could know."),
+        (fates["unreachable"], "found no network at the number whose modem was unplugged."),
+        (district.stops, "wrote STOP; those who rang again got no second reply."),
+        (demo.eyes.waiting, "SMS were still to go when the demo ended."),
+    ):
+        if count:
+            told.append(f"{count:,} {what}")
     for count, what in (
         (verdict.extra, "calls are held more often than they rang"),
         (verdict.pestered, "voters got more than one reply"),

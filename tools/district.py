@@ -17,6 +17,7 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Any, NamedTuple, Protocol
 
@@ -36,6 +37,8 @@ class Port(Protocol):
     def dial(self, caller: str, patience_s: float = 20.0, *, withheld: bool = False) -> Call: ...
 
     def sms_in(self, sender: str, text: str) -> list[str]: ...
+
+    def fault(self, name: str, value: float | None = None) -> None: ...
 
 
 @dataclass(eq=False)
@@ -97,7 +100,7 @@ class District:
     def open(self, now: float) -> None:
         """The posters are up: voters begin to ring."""
         for line in self.lines:
-            self._in(self._chance.uniform(0.3, self._every_s), now, lambda t, line=line: self._comes(line, t))
+            self._in(self._chance.uniform(0.3, self._every_s), now, partial(self._comes, line))
 
     def close(self) -> None:
         """Nobody rings any more, and nobody dials again."""
@@ -120,7 +123,7 @@ class District:
     def _comes(self, line: Line, now: float) -> None:
         """A new voter rings, and after her the next one will."""
         every = self._every_s / (RUSH if now < self.rush_until else 1)
-        self._in(min(self._chance.expovariate(1 / every), 4 * every), now, lambda t: self._comes(line, t))
+        self._in(min(self._chance.expovariate(1 / every), 4 * every), now, partial(self._comes, line))
         number = ""
         while not number or number in self._voters:
             number = f"+9198{self._chance.randrange(10**8):08d}"
@@ -148,12 +151,12 @@ class District:
             again = voter.dials < DIALS_MOST
             self._tell(where, f"{voter.shown} heard {heard}{' and will dial again' if again else ''}")
             if again:
-                self._in(self._chance.uniform(3, 8), now, lambda t: self._dial(line, voter, t))
+                self._in(self._chance.uniform(3, 8), now, partial(self._dial, line, voter))
             return
         self._tell(where, f"{voter.shown} {_ending(call)}")
         if voter.habit == "twice" and voter.dials < 2:
             other = self._chance.choice([each for each in self.lines if each.box == line.box])
-            self._in(self._chance.uniform(12, 25), now, lambda t: self._dial(other, voter, t))
+            self._in(self._chance.uniform(12, 25), now, partial(self._dial, other, voter))
 
     def _letters(self, line: Line, now: float) -> None:
         """The SMS that the network took from this line since the last look."""
@@ -166,18 +169,18 @@ class District:
             self.replies[line.box, letter.number] += 1
             self._tell(f"{line.box} {line.name}", f"•••{letter.number[-3:]} has the reply by SMS")
             if voter and voter.habit == "stops" and self.replies[line.box, letter.number] == 1:
-                self._in(self._chance.uniform(3, 6), now, lambda t, voter=voter: self._stop(line, voter, t))
+                self._in(self._chance.uniform(3, 6), now, partial(self._stop, line, voter))
 
     def _stop(self, line: Line, voter: Voter, now: float) -> None:
         """She has had enough; she rings once more later, and must not be answered."""
         if not line.on_air():
-            self._in(3.0, now, lambda t: self._stop(line, voter, t))
+            self._in(3.0, now, partial(self._stop, line, voter))
             return
         word = self._chance.choice(STOP_WORDS)
         line.port.sms_in(voter.number, word)
         self.stops += 1
         self._tell(f"{line.box} {line.name}", f"{voter.shown} writes “{word}”")
-        self._in(self._chance.uniform(12, 20), now, lambda t: self._dial(line, voter, t))
+        self._in(self._chance.uniform(12, 20), now, partial(self._dial, line, voter))
 
     # --------------------------------------------------------------------------------- the truth
 
@@ -200,7 +203,7 @@ def _ending(call: Call | None) -> str:
     if call.fate != "rejected" or call.hangup_at is None or call.told_at is None:
         return f"rang: {call.fate}"
     took = call.hangup_at - call.told_at
-    return f"rang, is on disk, was cut {f'{took:.1f} s' if took >= 1 else f'{took * 1000:.0f} ms'} later"
+    return f"rang, was written down, and cut after {f'{took:.1f} s' if took >= 1 else f'{took * 1000:.0f} ms'}"
 
 
 # ------------------------------------------------------------------------------------------ weather

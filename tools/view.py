@@ -115,7 +115,7 @@ def _funnel(scene: Scene, wide: int, paint: _Paint) -> list[str]:
         ("reached", scene.reached, f"{scene.ringing} ringing now" if scene.ringing else ""),
         ("captured", scene.captured, "on the boxes' disks"),
         ("at HQ", scene.at_hq, f"{away} on the way" if away > 0 else "all of them"),
-        ("replied", scene.replied, f"{scene.waiting} SMS to go" if scene.waiting else "one SMS to each voter"),
+        ("replied", scene.replied, f"{scene.waiting} SMS due" if scene.waiting else "one SMS to each voter"),
     ]
     most = max(1, scene.dialled)
     bar = min(_BAR, wide - 46)
@@ -142,14 +142,14 @@ def _offices(scene: Scene, wide: int, room: int, paint: _Paint) -> list[str]:
 
 
 def _office(office: OfficeSeen, wide: int, paint: _Paint) -> list[str]:
-    unsent = f"  {office.unsent} rows to send" if office.unsent else ""
+    unsent = f"  {office.unsent:,} row{'s' * (office.unsent != 1)} to send" if office.unsent else ""
     name = paint("bold", f" {office.name}") + paint("dim", f"  {office.campaign}{unsent}")
     used = 1 + len(office.name) + 2 + len(office.campaign) + len(unsent)
     lines = [name + " " * max(1, wide - used - len(office.page) - 1) + paint("dim", office.page)]
     for line in office.lines:
         dot = paint(line.tone, _DOTS.get(line.tone, "●"))
-        waiting = f"{line.waiting} SMS to go" if line.waiting else ""
-        row = f"{line.name:4}{line.modem:13}{line.title[:18]:19}{line.calls:4} calls  {waiting:12}"
+        waiting = f"{line.waiting} SMS due" if line.waiting else ""
+        row = f"{line.name:4}{line.modem:13}{line.title[:15]:16}{line.calls:4} calls {waiting:>10}  "
         lines.append(f"   {dot} {_cut(row + line.last, wide - 6)}")
     return lines
 

@@ -193,6 +193,9 @@ class Road:
             assert arrived == ledgers
             assert db.execute("SELECT kind, words FROM alarm UNION ALL SELECT reason, '' FROM quarantine").fetchall() == []
 
+        logs = [file.read_bytes() for file in (*self.folder.glob("*.log"), *self.folder.rglob("*.json"))]
+        assert ground.leaked(logs, {row.caller for found in ledgers.values() for row in found if row.caller}) == []
+
     def __enter__(self) -> Road:
         return self
 

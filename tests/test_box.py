@@ -1,0 +1,173 @@
+"""The contract's promises, held by a machine that does to a box whatever the field does: two lines, the road and
+headquarters in made-up time (`tests.world`), checked after every step (`tests.promises`).
+
+A tenth of a second of real time is an hour here. MISCALL_PROOF=10 runs ten times as much, at random; without it the
+examples are always the same. The second half proves that the machine can fail: each mutant has one defect, and must
+be caught.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from tests.promises import check, settle
+from tests.rig import PROFILES, Fuse, Rig
+from tests.world import OWN, SHORT, World
+
+TIMES = int(os.environ.get("MISCALL_PROOF", "0"))
+LONG = SHORT + " " + "We have heard you. " * 12  # three parts
+FAST = Path("/dev/shm")  # a proof about the power is in tests/prove: here files need not outlive the machine
+
+LINE = st.sampled_from((0, 1))
+WHO = st.sampled_from(("+919812345678", "09812345678", "+919800000001", "+4915112345678", "121", OWN))
+PATIENCE = st.sampled_from((0.1, 0.8, 1.5, 4.0, 12.0, 30.0))
+GAP = st.sampled_from((0.05, 0.4, 1.0, 2.5, 4.0, 10.0, 45.0, 300.0))
+PLACE = st.sampled_from(("before commit", "after commit", "before write", "after write"))
+WRONG_MS = st.sampled_from((0, -1_780_000_000_000, -86_400_000, 3_600_000, 315_360_000_000))
+CLOCK = st.sampled_from((0, 1, 2, 3))
+WEATHER = st.sampled_from(("fine", "lossy", "repeating", "late", "garbling", "down"))
+FAULT = st.sampled_from((
+    "silence", "deaf", "garbage", "ff", "half-lines", "echo", "late-clip", "no-clip", "clcc-only", "errors", "vanish",
+    "slow-sms", "stuck-prompt", "cms-error", "no-sim", "flood", "ring-inside", "glued", "lost-end", "rings-on",
+    "late-ok", "lost-answer",
+))  # fmt: skip
+
+
+class Box(RuleBasedStateMachine):
+    """What voters, the weather, the mains and the modems do; the world notes it and the promises are looked at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(dir=FAST if FAST.is_dir() else None))
+        self.world: World
+        self.texts = 0
+
+    @initialize(
+        kinds=st.tuples(*[st.sampled_from(sorted(PROFILES))] * 2), once_per=st.sampled_from(("24h", "24h", "1h", "0s")),
+        purse=st.sampled_from((90, 90, 4)), other=st.sampled_from(("water", "water", "roads")),
+        text=st.sampled_from((SHORT, SHORT, LONG)), seed=st.integers(0, 9),
+    )  # fmt: skip
+    def begin(self, kinds: tuple[str, str], once_per: str, purse: int, other: str, text: str, seed: int) -> None:
+        self.world = World(self.folder, kinds, once_per, purse, ("water", other), text, seed)
+
+    def line(self, which: int) -> Rig:
+        return self.world.lines[which]
+
+    @rule(which=LINE, who=WHO, patience=PATIENCE, gap=GAP, withheld=st.booleans() | st.just(False))
+    def a_voter_rings(self, which: int, who: str, patience: float, gap: float, withheld: bool) -> None:
+        self.world.dial(self.line(which), who, patience, withheld)
+        self.world.run(gap)
+
+    @rule(who=WHO, gap=GAP, apart=st.sampled_from((0.0, 0.0, 1.0, 5.0)))
+    def a_voter_rings_both_lines(self, who: str, gap: float, apart: float) -> None:
+        for rig in self.world.lines:
+            self.world.dial(rig, who, 20.0)
+            self.world.run(apart)
+        self.world.run(gap)
+
+    @rule(which=LINE, who=WHO, gap=GAP, wait=st.sampled_from((0.0, 1.0, 30.0)))
+    def a_voter_says_stop(self, which: int, who: str, gap: float, wait: float) -> None:
+        self.texts += 1
+        self.world.dial(self.line(1 - which), who, 20.0)
+        self.world.run(wait)
+        self.world.write(self.line(which), who, f"STOP {self.texts}")
+        self.world.run(gap)
+
+    @rule(which=LINE, who=WHO, text=st.sampled_from(("hi", "no water here {n}", "पानी नहीं है {n} " * 9)), gap=GAP)
+    def a_voter_writes(self, which: int, who: str, text: str, gap: float) -> None:
+        self.texts += 1
+        self.world.write(self.line(which), who, text.format(n=self.texts))
+        self.world.run(gap)
+
+    @rule(seconds=GAP)
+    def time_passes(self, seconds: float) -> None:
+        self.world.run(seconds)
+
+    @rule(hours=st.sampled_from((1, 6, 23, 24, 48)))
+    def nobody_calls(self, hours: int) -> None:
+        self.world.leap(hours)
+
+    @rule(which=LINE, where=PLACE, left=st.integers(1, 6), who=WHO, gap=GAP)
+    def the_process_dies_within_a_step(self, which: int, where: str, left: int, who: str, gap: float) -> None:
+        self.line(which).fuse = Fuse(where, left)
+        self.world.dial(self.line(which), who, 20.0)
+        self.world.run(gap)
+
+    @rule(which=LINE, pause=st.sampled_from((0.1, 1.0, 8.0, 25.0)), gap=GAP)
+    def a_process_is_killed(self, which: int, pause: float, gap: float) -> None:
+        self.world.kill(self.line(which), pause)
+        self.world.run(gap)
+
+    @rule(off=st.sampled_from((5.0, 60.0, 7200.0)), error=WRONG_MS, clock=CLOCK, modems=st.booleans())
+    def the_mains_fail(self, off: float, error: int, clock: int, modems: bool) -> None:
+        self.world.power_cut(off, error, clock, modems)
+
+    @rule(error=WRONG_MS, clock=CLOCK)
+    def the_clock_steps(self, error: int, clock: int) -> None:
+        self.world.set_clock(error, clock)
+
+    @rule(which=LINE, name=FAULT, who=WHO, gap=GAP)
+    def a_modem_fails(self, which: int, name: str, who: str, gap: float) -> None:
+        self.world.fault(self.line(which), name, on=True)
+        self.world.dial(self.line(which), who, 20.0)
+        self.world.run(gap)
+
+    @rule(which=LINE)
+    def the_modems_are_well_again(self, which: int) -> None:
+        for name in self.line(which).sim.faults.names():
+            self.world.fault(self.line(which), name, on=False)
+
+    @rule(which=LINE, who=WHO, status=st.sampled_from((0, 70)))
+    def reports_tell(self, which: int, who: str, status: int) -> None:
+        self.line(which).sim.mailbox.report_status[who] = status
+
+    @rule(weather=WEATHER)
+    def the_weather_turns(self, weather: str) -> None:
+        self.world.road.weather = weather
+
+    @rule(when=st.sampled_from(("before commit", "after commit")))
+    def headquarters_crashes(self, when: str) -> None:
+        self.world.road.crash = when
+
+    @rule()
+    def the_uplink_dies(self) -> None:
+        self.world.road.stop()
+        self.world.road.start()
+
+    @invariant()
+    def the_promises_hold(self) -> None:
+        if hasattr(self, "world"):
+            check(self.world)
+
+    def teardown(self) -> None:
+        try:
+            if hasattr(self, "world") and sys.exc_info()[0] is None:
+                settle(self.world)
+        finally:
+            if hasattr(self, "world"):
+                self.world.close()
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+CALM = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+
+
+def test_the_promises_hold_whatever_the_field_does() -> None:
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        Box,
+        settings=settings(
+            max_examples=60 * max(TIMES, 1), stateful_step_count=40, deadline=None, suppress_health_check=CALM,
+            derandomize=not TIMES,
+        ),
+    )  # fmt: skip
