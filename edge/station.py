@@ -167,9 +167,12 @@ class Station:
         self._tell_state()
 
     def _tell_state(self) -> None:
-        """A row for headquarters when the line's state has changed; a flapping network costs one row a minute."""
+        """A row for headquarters when the line's state has changed. Good news goes at once, other news at most
+        once a minute, so that a flapping network costs two rows a minute."""
         state = self.condition.state
-        if state in ("starting", self._told) or self.now < self._told_at + STATE_EVERY_S:
+        if state in ("starting", self._told):
+            return
+        if state != "ready" and self.now < self._told_at + STATE_EVERY_S:
             return
         self._told, self._told_at = state, self.now
         about = {"operator": self.condition.operator, "words": self.condition.detail}

@@ -285,11 +285,11 @@ def test_check_prints_parts_per_language(file: Path, capsys: pytest.CaptureFixtu
 
 def test_check_counts_with_the_texts_of_the_box(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file.write_text(WATER.replace("to opt out.", "to opt out. {office} {booth}"))
+    box = '[box.text]\noffice = "{}"\n{}[[line]]\nnumber = "+919876543210"\n'
+    (file.parent.parent / "box.toml").write_text(box.format("x" * 90, ""))
     assert campaigns.check(str(file)) == 1
     assert "nothing fills {booth}" in capsys.readouterr().err
-    (file.parent.parent / "box.toml").write_text(
-        f'[box.text]\noffice = "{"x" * 90}"\nbooth = "12"\n[[line]]\nnumber = "+919876543210"\n'
-    )
+    (file.parent.parent / "box.toml").write_text(box.format("x" * 90, 'booth = "12"\n'))
     assert campaigns.check(str(file)) == 0
     assert "en: 2 SMS, 161 letters (7-bit)" in capsys.readouterr().out
 

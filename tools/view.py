@@ -79,9 +79,13 @@ def picture(scene: Scene, columns: int = WIDTH, rows: int = 24, colour: bool = T
     paint = _Paint(colour)
     wide = max(40, min(columns, WIDTH))
     head = [_head(scene, wide, paint), *_funnel(scene, wide, paint), ""]
-    foot = [paint(scene.road[0], f" {_DOTS[scene.road[0]]} ") + _cut(scene.road[1], wide - 3), "", _foot(scene, paint)]
+    foot = [
+        paint(scene.road[0], f" {_DOTS[scene.road[0]]} ") + _cut(scene.road[1], wide - 3),
+        "",
+        _foot(scene, wide, paint),
+    ]
     room = rows - len(head) - len(foot)
-    offices = _offices(scene, wide, room - 3, paint)
+    offices = _offices(scene, wide, room - 2, paint)
     news = _news(scene, wide, room - len(offices) - 1, paint)
     return [*head, *offices, *foot[:2], *news, foot[2]][:rows]
 
@@ -95,14 +99,16 @@ class _Paint:
 
 
 def _head(scene: Scene, wide: int, paint: _Paint) -> str:
-    right = f"{scene.phase or 'voters are ringing'}  {_clock(scene.seconds)}"
+    right = f"{_cut(scene.phase or 'voters are ringing', wide - 20)}  {_clock(scene.seconds)}"
     left = " miscall  a district on this machine" if len(right) < wide - 40 else " miscall"
     gap = " " * max(1, wide - len(left) - len(right) - 1)
     return paint("bold", left[:8]) + paint("dim", left[8:]) + gap + right
 
 
-def _foot(scene: Scene, paint: _Paint) -> str:
-    return paint("dim", " headquarters' page ") + paint("link", scene.page) + paint("dim", "   Ctrl-C ends the demo")
+def _foot(scene: Scene, wide: int, paint: _Paint) -> str:
+    left, right = " headquarters' page ", "   Ctrl-C ends the demo"
+    room = wide - len(left + scene.page + right) >= 0
+    return paint("dim", left if room else " ") + paint("link", scene.page) + paint("dim", right if room else "")
 
 
 def _funnel(scene: Scene, wide: int, paint: _Paint) -> list[str]:

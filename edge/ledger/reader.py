@@ -98,5 +98,6 @@ class Reader:
         return row[0] if row else ""
 
     def counts(self) -> dict[str, int]:
-        """How many messages stand in each state."""
-        return dict(self._db.execute("SELECT state, count(*) FROM message GROUP BY state"))
+        """How many messages are still to be sent, by state: queued, held, sending."""
+        query = "SELECT state, count(*) FROM message WHERE state IN ('queued', 'held', 'sending') GROUP BY state"
+        return dict(self._db.execute(query))
