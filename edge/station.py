@@ -40,7 +40,7 @@ from edge.events import (
 )
 from edge.ledger import Draft, Ledger, Letter, Reader
 from edge.profile import GENERIC, Profile
-from edge.rules import STORM_PATIENCE_S, Facts, Later, Never, Request, Verdict, decide, elapsed, rest_after_ring
+from edge.rules import STORM_PATIENCE_S, Facts, Later, Never, Now, Request, Verdict, decide, elapsed, rest_after_ring
 from edge.script import Runner
 
 WATCH_S, REFRESH_S, SWEEP_S = 30.0, 600.0, 300.0
@@ -334,19 +334,28 @@ class Station:
                 self._held_until = self.now + LOCK_AGAIN_S
                 return False
             with guard:
-                verdict = self._judge(letter)
-                if isinstance(verdict, Later):
-                    self._hold(letter, verdict)
-                    continue
-                self._letters = None
-                self.desk.again.pop(letter.seq, None)
-                if isinstance(verdict, Never):
-                    self.ledger.set_state(self._stamp, letter.seq, "cancelled", verdict.why)
-                    return True
-                self.ledger.set_state(self._stamp, letter.seq, "sending", refs=letter.refs)
-            self.runner.start(letters.send(self.desk, letter, self.channel.profile), self.now)
+                verdict = self._claim(letter)
+            if isinstance(verdict, Later):
+                self._hold(letter, verdict)
+                continue
+            self._letters = None
+            self.desk.again.pop(letter.seq, None)
+            if isinstance(verdict, Never):
+                self.ledger.set_state(self._stamp, letter.seq, "cancelled", verdict.why)
+            else:
+                self.runner.start(letters.send(self.desk, letter, self.channel.profile), self.now)
             return True
         return False
+
+    def _claim(self, letter: Letter) -> Verdict:
+        """Judge `letter` and put the claim on disk; the send lock is held.
+
+        A STOP takes no lock, so that nothing delays it: whoever's STOP is on disk once our claim is, wins."""
+        verdict = self._judge(letter)
+        if isinstance(verdict, Now):
+            self.ledger.set_state(self._stamp, letter.seq, "sending", refs=letter.refs)
+            verdict = self._judge(letter, claimed=True)
+        return verdict
 
     def _hold(self, letter: Letter, verdict: Later) -> None:
         self.desk.again[letter.seq] = self.now + verdict.seconds
@@ -355,21 +364,24 @@ class Station:
             self.ledger.set_state(self._stamp, letter.seq, state, verdict.why)
             self._letters = None
 
-    def _judge(self, letter: Letter) -> Verdict:
-        """Ask `rules` with what every line of the box has on disk; the send lock is held."""
+    def _judge(self, letter: Letter, claimed: bool = False) -> Verdict:
+        """Ask `rules` with what every line of the box has on disk; once `claimed`, only a STOP speaks against it."""
         number, campaign = letter.caller.number, self.setting.campaign
         try:
             others = self._siblings()
             books: list[Reader] = [self.ledger, *(others or ())]
-            claims = [claim for book in books for claim in book.claims(number)]
+            claims = self.ledger.claims(number, besides=letter.seq)
+            claims += [claim for book in others or () for claim in book.claims(number)]
             opted_out = any(book.opted_out(number) for book in books)
         except sqlite3.Error:
             others = None
         if others is None:
             return Later(30, "another line's ledger cannot be read", held=True)
+        if claimed:
+            return Never("opted out") if opted_out else Now()
         facts = Facts(
             now=self._stamp, timezone=self.setting.timezone, opted_out=opted_out, claims=claims,
-            spent=self.ledger.spent(self._stamp), purse=self.setting.purse, once_per_s=campaign.once_per_s,
-            quiet=campaign.quiet, own=self.setting.own,
+            spent=self.ledger.spent(self._stamp, besides=letter.seq), purse=self.setting.purse,
+            once_per_s=campaign.once_per_s, quiet=campaign.quiet, own=self.setting.own,
         )  # fmt: skip
-        return decide(Request(letter.caller, letter.campaign, letter.parts - len(letter.refs), letter.born), facts)
+        return decide(Request(letter.caller, letter.campaign, letter.parts, letter.born), facts)

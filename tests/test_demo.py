@@ -140,7 +140,7 @@ def test_killed_it_takes_everything_along() -> None:
     command = [sys.executable, "-m", "tools", "demo", "--boxes", "1", "--lines", "1", "--headless"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
-        until(lambda: "was plugged" in (line := process.stdout.readline()) or "captured" in line, "it speaks")
+        until(lambda: "captured" in process.stdout.readline(), "it speaks")  # type: ignore[union-attr]
         until(lambda: len(family(process.pid)) == 8, "broker, headquarters and the box with their processes")
         pids = family(process.pid)
         process.kill()
@@ -270,7 +270,7 @@ def test_busy_and_unreachable_callers_dial_again(village: tuple[District, list[M
 def test_the_verdict(village: tuple[District, list[MadeUp], list[str]]) -> None:
     district, ports, _ = village
     district.open(0.0)
-    live(district, ports, 120)
+    live(district, ports, 300)
     held = rows(district)
     assert any(row["withheld"] for row in held)
     good = judge(district, held, held)

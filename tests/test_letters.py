@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from edge.events import Caller
+from edge.ledger import Reader
 from tests.rig import WATER, Rig, campaign
 
 VOTER, OTHER = "+919812345678", "+919800000001"
@@ -89,6 +91,25 @@ def test_the_sibling_lines_ledgers_are_asked(tmp_path: Path) -> None:
     two.sim.dial(VOTER, two.now)
     two.run(30)
     assert sent_to(one) == [VOTER] and sent_to(two) == [] and two.letters() == ["cancelled"]
+
+
+def test_a_stop_that_comes_between_verdict_and_claim_wins(tmp_path: Path) -> None:
+    one, two = Rig(tmp_path, "l1"), Rig(tmp_path, "l2")
+    one.run(5)
+    assert one.station is not None and two.station is not None
+    other, looks = two.station, []
+
+    def siblings() -> list[Reader]:
+        looks.append(1)
+        if len(looks) == 2:  # our claim is on disk by now
+            voter = Caller("national", VOTER)
+            other.ledger.keep_received(two.stamp(), voter, "water", "STOP", b"f", opt_out=True)
+        return [Reader(two.path)]
+
+    one.station._siblings = siblings
+    one.sim.dial(VOTER, one.now)
+    one.run(30)
+    assert sent_to(one) == [] and one.letters() == ["cancelled"] and one.station.ledger.claims(VOTER) == []
 
 
 def test_an_unreadable_sibling_or_a_taken_lock_holds_replies_back(rig: MakeRig) -> None:

@@ -124,12 +124,12 @@ def _funnel(scene: Scene, wide: int, paint: _Paint) -> list[str]:
         ("replied", scene.replied, f"{scene.waiting} SMS due" if scene.waiting else "one SMS to each voter"),
     ]
     most = max(1, scene.dialled)
-    bar = min(_BAR, wide - 46)
+    bar = max(0, min(_BAR, wide - 46))
     lines = [""]
     for name, count, note in stages:
-        full = round(bar * min(count, most) / most) if bar > 0 else 0
+        full = round(bar * min(count, most) / most)
         tone = "warn" if name == "at HQ" and away > 0 else "good"
-        drawn = paint(tone, "━" * full) + paint("dim", "─" * max(0, bar - full))
+        drawn = paint(tone, "━" * full) + paint("dim", "─" * (bar - full))
         shown = f"   {name:9}" + paint("bold", f"{count:7,}")
         lines.append(f"{shown}  {drawn}  " + paint("dim", note[: wide - bar - 23]))
     return lines
@@ -149,9 +149,9 @@ def _offices(scene: Scene, wide: int, room: int, paint: _Paint) -> list[str]:
 
 def _office(office: OfficeSeen, wide: int, paint: _Paint) -> list[str]:
     unsent = f"  {office.unsent:,} row{'s' * (office.unsent != 1)} to send" if office.unsent else ""
-    name = paint("bold", f" {office.name}") + paint("dim", f"  {office.campaign}{unsent}")
-    used = 1 + len(office.name) + 2 + len(office.campaign) + len(unsent)
-    lines = [name + " " * max(1, wide - used - len(office.page) - 1) + paint("dim", office.page)]
+    about = _cut(f"  {office.campaign}{unsent}", wide - len(office.name) - 1)
+    lines = [_ending_with(f" {office.name}{about}", office.page, wide, paint)]
+    lines[0] = lines[0].replace(f" {office.name}", paint("bold", f" {office.name}"), 1)
     for line in office.lines:
         dot = paint(line.tone, _DOTS.get(line.tone, "●"))
         waiting = f"{line.waiting} SMS due" if line.waiting else ""
@@ -161,12 +161,18 @@ def _office(office: OfficeSeen, wide: int, paint: _Paint) -> list[str]:
 
 
 def _office_row(office: OfficeSeen, wide: int, paint: _Paint) -> str:
-    shown = office.lines[:20]
-    dots = "".join(paint(line.tone, _DOTS.get(line.tone, "●")) for line in shown)
     calls = sum(line.calls for line in office.lines)
-    text = f"  {calls:5,} calls  {office.unsent:4} to send  "
-    page = office.page if wide - 16 - len(shown) - len(text) >= len(office.page) else ""
-    return f" {office.name:14} {dots}{text}" + paint("dim", page)
+    text = f"  {calls:,} calls  {office.unsent:,} to send"
+    shown = office.lines[: min(20, max(0, wide - len(text) - 17))]
+    dots = "".join(paint(line.tone, _DOTS.get(line.tone, "●")) for line in shown)
+    used = 16 + len(shown)
+    return f" {office.name:14} {dots}" + _ending_with(text, office.page, wide - used, paint)
+
+
+def _ending_with(text: str, page: str, wide: int, paint: _Paint) -> str:
+    """`text`, and the address at the right edge where there is room for it."""
+    gap = wide - len(text) - len(page) - 1
+    return text + " " * gap + paint("dim", page) if gap > 0 else text
 
 
 def _news(scene: Scene, wide: int, room: int, paint: _Paint) -> list[str]:
@@ -175,8 +181,8 @@ def _news(scene: Scene, wide: int, room: int, paint: _Paint) -> list[str]:
     shown = list(scene.news)[-room:] if room else []
     lines = []
     for at, where, what in shown:
-        words = _cut(what, wide - 25)
-        lines.append(paint("dim", f" {at}  ") + f"{where[:13]:13} {words if where else paint('warn', words)}")
+        words = f"{where[:13]:13} {_cut(what, wide - 25)}" if where else paint("warn", _cut(what, wide - 11))
+        lines.append(paint("dim", f" {at}  ") + words)
     return [*lines, *[""] * (room - len(lines)), ""] if room else []
 
 

@@ -13,7 +13,7 @@ from edge.events import GENESIS, Caller, Stamp
 from edge.ledger.schema import ROW, seal, unseal
 from edge.rules import Claim
 
-# States in which a reply may have reached the caller.
+# States in which a reply may have reached the caller; so may one of which the network has taken some part.
 _CLAIMED = "('sending', 'sent', 'delivered', 'unknown')"
 
 
@@ -71,21 +71,21 @@ class Reader:
         row = self._db.execute(query).fetchone()
         return (Caller(row[0], unseal(row[1])), Stamp(*row[2:])) if row else None
 
-    def claims(self, number: str) -> list[Claim]:
-        """The replies to `number` that this line began to send and that may have arrived."""
-        return self._claims("caller = ? AND direction = 'out'", (seal(number),))
+    def claims(self, number: str, besides: int = 0) -> list[Claim]:
+        """The replies to `number` that this line began to send and that may have arrived; not the one `besides`."""
+        return self._claims("caller = ? AND direction = 'out' AND seq <> ?", (seal(number), besides))
 
-    def spent(self, now: Stamp) -> list[Claim]:
-        """The replies that may fall into today's purse of this line's SIM."""
+    def spent(self, now: Stamp, besides: int = 0) -> list[Claim]:
+        """The replies that may fall into today's purse of this line's SIM; not the one `besides`."""
         if not now.trusted:
-            return self._claims("direction = 'out'", ())
-        two_days = "(sent_boot = ? OR sent_clock < 2 OR sent_at_ms > ?)"
-        return self._claims(two_days, (now.boot, now.at_ms - 2 * 86_400_000))
+            return self._claims("seq <> ?", (besides,))
+        two_days = "seq <> ? AND (sent_boot = ? OR sent_clock < 2 OR sent_at_ms > ?)"
+        return self._claims(two_days, (besides, now.boot, now.at_ms - 2 * 86_400_000))
 
     def _claims(self, where: str, values: tuple[object, ...]) -> list[Claim]:
         query = (
             "SELECT campaign, parts, sent_boot, sent_mono_ms, sent_at_ms, sent_clock FROM message"
-            f" WHERE {where} AND state IN {_CLAIMED} AND sent_boot IS NOT NULL"
+            f" WHERE {where} AND (state IN {_CLAIMED} OR refs <> '[]') AND sent_boot IS NOT NULL"
         )
         return [Claim(row[0], Stamp(*row[2:]), row[1]) for row in self._db.execute(query, values)]
 

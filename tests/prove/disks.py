@@ -32,7 +32,7 @@ class Disk:
         self.place.mkdir(parents=True)
         with self.image.open("wb") as file:
             file.truncate(mib << 20)
-        made = _run("mkfs.ext4", "-q", "-F", "-m", "0", self.image)
+        made = _run("mkfs.ext4", "-q", "-F", "-b", "4096", "-m", "0", self.image)
         assert made.returncode == 0, made.stderr
 
     def mount(self) -> None:

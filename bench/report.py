@@ -1,0 +1,124 @@
+"""Figures in a table and in latest.json. A figure without a goal stands beside the one above it: a peer, or a detail."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sqlite3
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+LATEST = Path(__file__).parent / "latest.json"
+_WIDTHS = (74, 15, 18)  # figure, to reach, reached
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One line of the table. `goal` and `ok` are empty for what is only shown; `value` None: it was not measured,
+    and `unit` says why."""
+
+    name: str
+    value: float | None
+    unit: str
+    goal: str = ""
+    ok: bool | None = None
+
+    @property
+    def reached(self) -> str:
+        return self.unit if self.value is None else said(self.value, self.unit)
+
+    @property
+    def verdict(self) -> str:
+        return "" if self.ok is None else "reached" if self.ok else "MISSED"
+
+
+def at_most(name: str, value: float, limit: float, unit: str) -> Figure:
+    """A figure that must not be higher than `limit`."""
+    return Figure(name, value, unit, f"<= {said(limit, unit)}", value <= limit)
+
+
+def at_least(name: str, value: float, limit: float, unit: str) -> Figure:
+    """A figure that must not be lower than `limit`."""
+    return Figure(name, value, unit, f">= {said(limit, unit)}", value >= limit)
+
+
+def all_of(name: str, count: int, out_of: int) -> Figure:
+    """A count of which not one may be missing, nor may there be one too many."""
+    return Figure(name, count, f"of {out_of}", f"{out_of} of {out_of}", count == out_of > 0)
+
+
+def beside(name: str, value: float, unit: str) -> Figure:
+    """Something to compare with: a peer, or what a figure consists of."""
+    return Figure(f"  {name}", value, unit)
+
+
+def absent(name: str, why: str) -> Figure:
+    """What could not be measured, and why."""
+    return Figure(name, None, why)
+
+
+def said(value: float, unit: str) -> str:
+    """A value with as many digits as it deserves."""
+    digits = 0 if value == int(value) or abs(value) >= 1000 else 1 if abs(value) >= 100 else 2
+    return f"{value:,.{digits}f} {unit}".rstrip()
+
+
+def rank(values: Sequence[float], share: float) -> float:
+    """The value below which `share` of `values` lie, by nearest rank."""
+    if not values:
+        return float("inf")
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+
+
+def machine() -> dict[str, object]:
+    """Where this was measured, and how busy it was before."""
+    return {
+        "cores": os.cpu_count(), "python": platform.python_version(), "sqlite": sqlite3.sqlite_version,
+        "kernel": platform.release(), "architecture": platform.machine(), "load before": os.getloadavg()[0],
+    }  # fmt: skip
+
+
+def head() -> None:
+    """The first line of the table."""
+    _row("figure", "to reach", "reached", "")
+    print("-" * (sum(_WIDTHS) + 12), flush=True)
+
+
+def show(figures: Iterable[Figure]) -> None:
+    """The lines of one measurement."""
+    for figure in figures:
+        _row(figure.name, figure.goal, figure.reached, figure.verdict)
+
+
+def _row(*cells: str) -> None:
+    print(" ".join(cell.ljust(width) for cell, width in zip(cells, (*_WIDTHS, 0), strict=True)).rstrip(), flush=True)
+
+
+def write(
+    figures: dict[str, list[Figure]], about: dict[str, object], seconds: dict[str, float], quick: bool,
+    path: Path = LATEST,
+) -> None:  # fmt: skip
+    """Keep the run: date, machine, and every figure by measurement."""
+    kept = {
+        "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "quick": quick,
+        "command": " ".join(["python -m bench", *sys.argv[1:]]),
+        "machine": about,
+        "measurements": {
+            name: {"seconds": round(seconds[name], 1), "figures": [_plain(figure) for figure in those]}
+            for name, those in figures.items()
+        },
+    }
+    path.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
+
+
+def _plain(figure: Figure) -> dict[str, object]:
+    value = figure.value if figure.value is None or figure.value < float("inf") else None
+    kept: dict[str, object] = {"name": figure.name.strip(), "value": value, "unit": figure.unit}
+    if figure.ok is not None:
+        kept |= {"to reach": figure.goal, "reached": figure.ok}
+    return kept
