@@ -6,12 +6,15 @@ import argparse
 import importlib
 import signal
 import sys
+import threading
 import time
+from collections.abc import Sequence
 from types import FrameType
 
 from bench import report
 
 NAMES = ("calls", "storm", "peers", "memory", "start", "road")
+WAITING = ("storm", "peers")
 
 
 def main(arguments: list[str]) -> int:
@@ -23,21 +26,45 @@ def main(arguments: list[str]) -> int:
     if unknown := set(wanted.name) - set(NAMES):
         parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
     signal.signal(signal.SIGTERM, _end)
-    about, figures, seconds, failed = report.machine(), {}, {}, False
+    about, runs = report.machine(), []
     report.head()
-    for name in wanted.name or NAMES:
+    for names in _together(wanted.name or NAMES, wanted.quick):
+        threads = [Run(name, wanted.quick) for name in names]
+        for run in threads:
+            run.start()
+        for run in threads:
+            run.join()
+            report.show(run.figures)
+        runs += threads
+    figures = {run.name: run.figures for run in runs}
+    report.write(figures, about, {run.name: run.seconds for run in runs}, wanted.quick)
+    missed = sum(figure.ok is False for those in figures.values() for figure in those)
+    print(f"\n{missed or 'no'} figure{'s' * (missed != 1)} missed; all are in {report.LATEST}")
+    return 1 if any(run.failed for run in runs) else 0
+
+
+class Run(threading.Thread):
+    """One measurement; a thread that does not outlive us, so that some may share their waiting."""
+
+    def __init__(self, name: str, quick: bool) -> None:
+        super().__init__(name=name, daemon=True)
+        self.quick, self.failed, self.seconds = quick, False, 0.0
+        self.figures: list[report.Figure] = []
+
+    def run(self) -> None:
         begun = time.monotonic()
         try:
-            figures[name] = importlib.import_module(f"bench.{name}").measure(wanted.quick)
+            self.figures = report.of(importlib.import_module(f"bench.{self.name}").measure(self.quick))
         except Exception as error:
-            failed = True
-            figures[name] = [report.absent(name, f"failed: {type(error).__name__}: {error}")]
-        seconds[name] = time.monotonic() - begun
-        report.show(figures[name])
-    report.write(figures, about, seconds, wanted.quick)
-    missed = sum(figure.ok is False for those in figures.values() for figure in those)
-    print(f"\n{missed or 'no'} figure{'s' * (missed != 1)} missed; {sum(seconds.values()):.0f} s; {report.LATEST}")
-    return 1 if failed else 0
+            self.failed = True
+            self.figures = [report.absent(self.name, f"failed: {type(error).__name__}: {error}")]
+        self.seconds = time.monotonic() - begun
+
+
+def _together(names: Sequence[str], quick: bool) -> list[list[str]]:
+    """One after the other; in a quick run those that mostly wait for callers go at once."""
+    at_once = [name for name in names if quick and name in WAITING]
+    return [[name] for name in names if name not in at_once] + ([at_once] if at_once else [])
 
 
 def _end(number: int, frame: FrameType | None) -> None:

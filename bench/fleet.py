@@ -1,7 +1,7 @@
 """Real lines on simulated modems, and a stopwatch at the wire.
 
 A `Leash` is a program with all that it starts. It hangs on a pipe of ours: when we let go, or die however we die,
-the kernel closes the pipe and the whole process group is killed. Times are taken by the simulator's side, when the
+the kernel closes the pipe; then the program is asked to end, and after that its whole process group is killed. Times are taken by the simulator's side, when the
 bytes of a number are written and when a hang-up command has been read, never inside the program under test.
 """
 
@@ -23,7 +23,7 @@ from tools.simmodem.calls import Call, Hangup
 
 ROOT = Path(__file__).resolve().parent.parent
 MISCALL = (sys.executable, "-m", "tools")
-_LEASH = '"$@" & read _; kill -KILL 0'
+_LEASH = '"$@" & p=$!; read _; kill $p; (sleep 10; kill -KILL 0) & wait $p; kill -KILL 0'
 CAMPAIGN = """\
 id = "water"
 title = "Water"
@@ -168,22 +168,20 @@ class Box:
         return {str(row[8]) for row in self._calls() if row[8]}
 
     def letters(self) -> Counter[str]:
-        """How many messages stand in each state."""
-        found: Counter[str] = Counter()
+        """How many replies stand in each state."""
+        found: dict[tuple[str, object], str] = {}
         for name in self.names:
-            with closing(self._reader(name)) as reader:
-                found.update(reader.counts())
-        return found
+            for row in self._rows(name):
+                if row[2] == "message" and (row[1] or '"out"' in str(row[12])):
+                    found[name, row[1] or row[0]] = str(row[10])
+        return Counter(found.values())
 
     def _calls(self) -> list[tuple[object, ...]]:
-        rows = []
-        for name in self.names:
-            with closing(self._reader(name)) as reader:
-                rows += [row for row in reader.rows(0, 1_000_000) if row[2] == "call" and not row[1]]
-        return rows
+        return [row for name in self.names for row in self._rows(name) if row[2] == "call" and not row[1]]
 
-    def _reader(self, name: str) -> Reader:
-        return Reader(self.data / "ledgers" / f"{name}.db")
+    def _rows(self, name: str) -> list[tuple[object, ...]]:
+        with closing(Reader(self.data / "ledgers" / f"{name}.db")) as reader:
+            return reader.rows(0, 1_000_000)
 
 
 class Voters:

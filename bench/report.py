@@ -1,4 +1,4 @@
-"""Figures in a table and in latest.json. A figure without a goal stands beside the one above it: a peer, or a detail."""
+"""Figures in a table and in latest.json. What has no goal stands beside the figure above it: a peer, or a detail."""
 
 from __future__ import annotations
 
@@ -13,6 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LATEST = Path(__file__).parent / "latest.json"
+# goals of the road, by its own names
+GOALS = {
+    "bytes a call, batch of 500": 9.0,
+    "receiver alone, 500 a batch, ev/s": 60_000.0,
+    "receiver alone, 16 a batch, ev/s": 15_000.0,
+}
+BACKLOG, FLAT = 20_000.0, 1.25  # events a second; memory at the end over memory a quarter of the way
 _WIDTHS = (74, 15, 18)  # figure, to reach, reached
 
 
@@ -59,6 +66,27 @@ def beside(name: str, value: float, unit: str) -> Figure:
 def absent(name: str, why: str) -> Figure:
     """What could not be measured, and why."""
     return Figure(name, None, why)
+
+
+def of(found: list[Figure] | dict[str, object]) -> list[Figure]:
+    """What a measurement gave. The road gives names and numbers: its goals are here."""
+    if isinstance(found, list):
+        return found
+    figures: list[Figure] = []
+    for name, value in found.items():
+        unit = "" if "PSS" in name or "ev/s" in name else "B"
+        if isinstance(value, list):
+            early, late = value
+            whose = name.partition(",")[0]
+            figures.append(at_most(f"{whose}: PSS at the backlog's end", late, round(early * FLAT, 1), "MB"))
+        elif name in GOALS:
+            at = at_least if GOALS[name] > 1000 else at_most
+            figures.append(at(name, float(str(value)), GOALS[name], unit))
+        elif name.startswith("backlog"):
+            figures.append(at_least(name, float(str(value)), BACKLOG, unit))
+        else:
+            figures.append(beside(name, float(str(value)), unit))
+    return figures
 
 
 def said(value: float, unit: str) -> str:

@@ -28,6 +28,10 @@ def check(config_path: Path | str) -> config.BoxConfig:
     """The configuration, with all that it names looked at. Raises SettingsError with every problem."""
     box = config.load(config_path)
     problems: list[Problem] = []
+    for place, line in enumerate(box.lines, 1):
+        if line.name in ("uplink", "page"):  # they have a state file of that name
+            wrong = f'"{line.name}" is another process of the box'
+            problems.append(Problem(str(box.path), f"line.{place}.name", wrong, 'any other name, such as "l1"'))
     for name in sorted({line.campaign for line in box.lines}):
         for file in box.campaign_files(name):
             problems += _campaign_problems(box, name, file)
@@ -56,11 +60,15 @@ def _campaign_problems(box: config.BoxConfig, name: str, file: Path) -> list[Pro
 
 def children(box: config.BoxConfig) -> list[supervise.Child]:
     """The box's processes. Lines first: they are what voters reach."""
-    path = str(box.path)
-    found = [supervise.miscall(line.name, "box", "line", path, line.name) for line in box.lines]
-    found.append(supervise.miscall("uplink", "box", "uplink", path))
+    path, state = str(box.path), box.data / "state"
+    found = []
+    for line in box.lines:
+        pulse = state / f"{line.name}.json"
+        found.append(supervise.miscall(line.name, "box", "line", path, line.name, pulse=pulse))
+    # the uplink may stand still while a name server does not answer, and nobody is the wiser if it is killed then
+    found.append(supervise.miscall("uplink", "box", "uplink", path, pulse=state / "uplink.json", patience=60))
     if box.listen:
-        found.append(supervise.miscall("page", "box", "page", path))
+        found.append(supervise.miscall("page", "box", "page", path, pulse=state / "page.json"))
     return found
 
 

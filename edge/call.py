@@ -114,6 +114,7 @@ class Call:
     _tries: int = 0  # hang-up commands of the profile used so far
     _obeyed: bool = True  # the modem has answered our last hang-up
     _echo: bool = False  # the RING in hand came before the answer to the hang-up of an ended call
+    _unsure: bool = False  # whether the last call has gone could not be found out
     _owed: bool = False  # the last call was believed gone without its end mark
     _waiting: list[tuple[str, float]] = field(default_factory=list)
     _kept: deque[tuple[str, float]] = field(default_factory=lambda: deque(maxlen=16))  # of late, and when
@@ -167,7 +168,12 @@ class Call:
     # ------------------------------------------------------------------------------ ringing
 
     def _rang(self, event: Happening, now: float) -> list[Order]:
-        """quiet: a call begins."""
+        """quiet: a call begins, unless it is the repeat of one that refused to be hung up and to be listed."""
+        since = now - self.last_ring
+        if self._unsure and self.profile.ring_interval_s - EARLY <= since <= SILENCE:
+            self.last_ring, self.state = now, "kept"
+            return [self._hang_up()]
+        self._unsure = False
         self._before = self.seen.number if self.seen else ""
         self.state, self.rang_at, self.last_ring = "ringing", now, now
         self.seen, self._asks, self._tries = None, 0, 0
@@ -348,8 +354,9 @@ class Call:
             return [AskCalls()]
         if event.tag != ASK:  # type: ignore[union-attr]
             return []
-        if not isinstance(event, Answered):  # the list cannot be had: believe, and let the next RING tell
+        if not isinstance(event, Answered):  # the list cannot be had: let the next RING tell
             self._close(now, owed=True)
+            self._unsure = True
             return []
         incoming = self._incoming(event)
         for call in incoming:

@@ -1,23 +1,30 @@
 """The office's local page: one screen that says whether the box hears, and what to do next.
 
 A process of its own that reads `edge.status.snapshot` and nothing else, so that no look at it can hold up a
-call. It writes nothing but its address to standard output, never a request to a log. Callers' numbers are
-masked before they reach a template. Whatever is missing or broken on the card becomes a sentence on the
-page: the page of a broken box has to work. `Gate` stands in front of it.
+call. It writes nothing but its address to standard output, and the file by which `supervise` sees that it still
+answers: never a request to a log. Callers' numbers are masked before they reach a template. Whatever is missing
+or broken on the card becomes a sentence on the page: the page of a broken box has to work. `Gate` stands in
+front of it.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import json
+import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 from jinja2 import Environment, FileSystemLoader
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse
 from starlette.routing import Mount, Route
@@ -27,6 +34,7 @@ from edge import config, status, words
 from edge.gate import Gate, address, split
 
 HERE = Path(__file__).parent
+BEAT_S = 3.0
 
 
 def view(snapshot: Mapping[str, Any], lang: str = "en") -> dict[str, Any]:
@@ -52,7 +60,8 @@ def _line(line: Mapping[str, Any], now_ms: int, lang: str) -> dict[str, Any]:
         "said": words.line_said(line, now_ms, lang)._asdict(),
         "calls_today": _count(line.get("calls_today")),
         "sms_left": _count(line.get("sms_left")),
-        "held": _count(line.get("held")),
+        "waiting": _count(_whole(line.get("held")) + _whole(line.get("queued"))),
+        "held": words.held_said(line, lang),
         "last": words.age(line.get("last_call_ms"), now_ms, lang),
         "last_caller": words.plain(line.get("last_caller")),
         "operator": words.plain(line.get("operator")) or "–",
@@ -85,8 +94,16 @@ def _count(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else "–"
 
 
-def application(read: Callable[[], Mapping[str, Any]], host: str = "127.0.0.1", lang: str = "en") -> Gate:
-    """The page over whatever `read` returns. An exception of `read` is shown as a sentence, never as a 500."""
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def application(
+    read: Callable[[], Mapping[str, Any]], host: str = "127.0.0.1", lang: str = "en", pulse: Path | None = None
+) -> Gate:
+    """The page over whatever `read` returns. An exception of `read` is shown as a sentence, never as a 500.
+
+    `pulse` is written again every few seconds, by the threads that answer, for as long as they do."""
     looks = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, trim_blocks=True)
 
     def seen() -> dict[str, Any]:
@@ -108,8 +125,30 @@ def application(read: Callable[[], Mapping[str, Any]], host: str = "127.0.0.1", 
     def api(request: Request) -> JSONResponse:
         return JSONResponse(seen())
 
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        beating = asyncio.create_task(_beat(pulse)) if pulse else None
+        yield
+        if beating:
+            beating.cancel()
+
     routes = [Route("/", page), Route("/live", live), Route("/api/status", api)]
-    return Gate(Starlette(routes=[*routes, Mount("/static", StaticFiles(directory=HERE / "static"))]), host)
+    static = Mount("/static", StaticFiles(directory=HERE / "static"))
+    return Gate(Starlette(routes=[*routes, static], lifespan=lifespan), host)
+
+
+async def _beat(pulse: Path) -> None:
+    while True:
+        await run_in_threadpool(_tell, pulse)
+        await asyncio.sleep(BEAT_S)
+
+
+def _tell(pulse: Path) -> None:
+    draft = pulse.with_suffix(".new")
+    with contextlib.suppress(OSError):  # a full disk does not end the page that has to say so
+        pulse.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(json.dumps({"pid": os.getpid(), "updated_ms": int(time.time() * 1000)}))
+        draft.replace(pulse)
 
 
 def run(config_path: str | Path) -> int:
@@ -124,7 +163,9 @@ def run(config_path: str | Path) -> int:
         print("page: switched off in box.toml")
         return 0
     host, port = split(box.listen)
-    return serve(application(lambda: status.snapshot(box), host), host, port, f"{config_path}: page.listen")
+    pulse = box.data / "state" / "page.json"
+    app = application(lambda: status.snapshot(box), host, pulse=pulse)
+    return serve(app, host, port, f"{config_path}: page.listen")
 
 
 def serve(app: Gate, host: str, port: int, named: str) -> int:

@@ -20,6 +20,7 @@ from edge import config, words
 from edge.clock import Clock
 from edge.events import Caller
 from edge.ledger import Reader
+from edge.numbers import mask
 
 
 def snapshot(box: config.BoxConfig) -> dict[str, Any]:
@@ -53,14 +54,17 @@ def text(seen: dict[str, Any]) -> list[str]:
     told = [words.next_step(seen)]
     for line in seen["lines"]:
         said = words.line_said(line, now_ms)
-        told.append(f"{line['name']} {line['number']}: {said.title}. {said.sentence}")
+        told.append(f"{line['name']} {line['number']}: {said.title}. {said.sentence} {said.todo}".rstrip())
         last = f"{words.age(line['last_call_ms'], now_ms)} {line['last_caller']}".rstrip()
-        sms = f"SMS left {_shown(line['sms_left'])}, held {line['held']}"
+        sms = f"SMS left {_shown(line['sms_left'])}, replies waiting {line['held'] + line['queued']}"
         network = words.plain(line.get("operator")) or "no operator"
         signal = words.signal_said(line.get("signal")).lower()
         told.append(f"    calls today {line['calls_today']}, last {last}; {sms}; {network}, signal {signal}")
+        if held := words.held_said(line):
+            told.append(f"    {held}")
     link = words.link_said(seen["uplink"], now_ms)
-    told.append(f"headquarters: {link.title}. {link.sentence} Rows not there yet: {_shown(seen['uplink']['unsent'])}.")
+    road = f"{link.title}. {link.sentence} {link.todo}".rstrip()
+    told.append(f"headquarters: {road} Rows waiting for headquarters: {_shown(seen['uplink']['unsent'])}.")
     told.append(f"clock: {seen['clock']['words']}")
     disk = seen["disk"]
     told.append(f"disk: {words.size(disk.get('free_bytes'))} free, {_shown(disk.get('percent'))} % used")
@@ -94,13 +98,15 @@ def _marks(file: Path) -> dict[str, int]:
 
 def _line(box: config.BoxConfig, line: config.LineConfig, now_ms: int) -> dict[str, Any]:
     said = _state(box.data, line.name)
-    if said and said.get("state") != "stopped" and not alive(said.get("pid")):
-        said["state"] = "stopped"
+    if said and said.get("state") not in ("stopped", "disk") and not alive(said.get("pid")):
+        said["state"] = "restarting" if _supervised(box.data) else "stopped"
     return {
         "calls_today": 0,
         "last_call_ms": None,
         "last_caller": "",
         "held": 0,
+        "queued": 0,
+        "waits": [],
         "sms_left": line.sms_per_day if not said else None,
         **said,
         **_ledger(box, line.name, now_ms),
@@ -127,12 +133,14 @@ def _ledger(box: config.BoxConfig, name: str, now_ms: int) -> dict[str, Any]:
     midnight = int(here.replace(hour=0, minute=0, second=0, microsecond=0).timestamp() * 1000)
     try:
         with closing(Reader(box.data / "ledgers" / f"{name}.db")) as ledger:
-            last = ledger.last_call()
+            last, counts = ledger.last_call(), ledger.counts()
             return {
                 "calls_today": ledger.calls_since(midnight),
                 "last_call_ms": last[1].at_ms if last else None,
-                "last_caller": masked(last[0]) if last else "",
-                "held": ledger.counts().get("held", 0),
+                "last_caller": _masked(last[0]) if last else "",
+                "held": counts.get("held", 0),
+                "queued": counts.get("queued", 0),
+                "waits": [{"reason": reason, "count": count} for reason, count in ledger.held()],
             }
     except FileNotFoundError:
         return {}
@@ -150,9 +158,17 @@ def alive(pid: object) -> bool:
         return False
 
 
-def masked(caller: Caller) -> str:
-    """A caller as others may see her: the last three digits of a number, or the word for why there is none."""
-    return f"•••{caller.number[-3:]}" if caller.repliable else caller.kind
+def _supervised(data: Path) -> bool:
+    """Does `box run` serve this folder? Then a line whose process has ended is about to come back."""
+    try:
+        return alive((data / "box.lock").read_text().strip())
+    except OSError:
+        return False
+
+
+def _masked(caller: Caller) -> str:
+    """A caller as others may see her: the last digits of a number, or the word for why there is none."""
+    return mask(caller.number) if caller.repliable else caller.kind
 
 
 def _clock(box: config.BoxConfig, lines: list[dict[str, Any]]) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """Keeps a handful of processes alive, and takes them along when it goes.
 
 One loop and no thread: signals are blocked and waited for, so that nothing happens between two lines of code. A child
-that ends is started again, after 1 s, then 2, 4, ... 30 s while it keeps ending soon. The kernel is told to kill the
-children when we die, however we die. SIGTERM or Ctrl-C asks all of them to end, and insists after 8 s. Under systemd
-(Type=notify) it says when it is up, and pets the watchdog while the loop turns.
+that ends is started again, after 1 s, then 2, 4, ... 30 s while it keeps ending soon. One that hangs is killed first:
+it has a file that it writes again every few seconds, its pulse, and hangs when that has not changed for its patience.
+The kernel is told to kill the children when we die, however we die. SIGTERM or Ctrl-C asks all of them to end, and
+insists after 8 s. Under systemd (Type=notify) it says when it is up, and pets the watchdog while the loop turns and
+not every pulse is lost: one child that cannot even be killed costs itself alone.
 """
 
 from __future__ import annotations
@@ -17,11 +19,14 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds before a child that ended is started again
 STEADY = 60.0  # a child that lived so long has earned the first pause again
 PATIENCE = 8.0  # seconds between asking the children to end and insisting
+LOOK = 3.0  # seconds between two looks at the pulses
+SLOW_START = 10  # so many times its patience a child may take for its first word: migrations, a long log to read
 _STOP = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _WAKE = (*_STOP, signal.SIGCHLD)
 _PR_SET_PDEATHSIG = 1
@@ -29,10 +34,13 @@ _libc = ctypes.CDLL(None)
 
 
 class Child(NamedTuple):
-    """A process to keep alive: what the log calls it, and its command."""
+    """A process to keep alive: what the log calls it, its command, and by which file and after how many seconds
+    without a change of it it is known to hang. Without a pulse it is taken to be well while it lives."""
 
     name: str
     command: tuple[str, ...]
+    pulse: Path | None = None
+    patience: float = 30.0
 
 
 @dataclass
@@ -42,11 +50,20 @@ class _Kept:
     started: float = 0.0
     due: float = 0.0
     pause: float = 0.0
+    beat: tuple[int, int] | None = None  # the pulse as it was seen last
+    spoken: bool = False  # has this process written it yet?
+    silent: float = 0.0  # seconds during which we looked and saw no change
+    killed: bool = False
+
+    @property
+    def hangs(self) -> bool:
+        patience = self.child.patience * (1 if self.spoken else SLOW_START)
+        return self.process is not None and self.silent > patience
 
 
-def miscall(name: str, *words: str) -> Child:
+def miscall(name: str, *words: str, pulse: Path | None = None, patience: float = 30.0) -> Child:
     """A child that is another `miscall` command of this same installation."""
-    return Child(name, (sys.executable, "-m", "tools", *words))
+    return Child(name, (sys.executable, "-m", "tools", *words), pulse, patience)
 
 
 def run(children: Sequence[Child]) -> int:
@@ -55,19 +72,25 @@ def run(children: Sequence[Child]) -> int:
     The log is one line an event on stderr. Call it from the main thread."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _WAKE)
     kept = [_Kept(child, pause=FIRST_PAUSE) for child in children]
-    petted = _petting_interval()
+    watched = [one for one in kept if one.child.pulse]
+    every = min([_petting_interval(), *(min(LOOK, one.child.patience / 4) for one in watched)])
     try:
         _start_due(kept)
         _notify("READY=1")
+        looked = time.monotonic()
         while True:
             now = time.monotonic()
             waits = [one.due - now for one in kept if one.process is None]
-            got = signal.sigtimedwait(_WAKE, max(0.0, min([petted, *waits])))
+            got = signal.sigtimedwait(_WAKE, max(0.0, min([every, *waits])))
             if got is not None and got.si_signo in _STOP:
                 return 0
             _reap(kept)
+            now = time.monotonic()
+            _watch(watched, min(now - looked, 2 * every))  # while we stood still ourselves, nobody was silent
+            looked = now
             _start_due(kept)
-            _notify("WATCHDOG=1")
+            if not watched or not all(one.hangs for one in watched):
+                _notify("WATCHDOG=1")
     finally:
         _notify("STOPPING=1")
         _end(kept)
@@ -85,6 +108,41 @@ def _start_due(kept: list[_Kept]) -> None:
                 _postpone(one, now)
                 continue
             one.started = now
+            one.beat, one.spoken, one.silent, one.killed = _beat(one.child), False, 0.0, False
+
+
+def _watch(watched: list[_Kept], seconds: float) -> None:
+    """Look at every pulse, `seconds` after the last look; kill what hangs. No clock that can be set is asked."""
+    for one in watched:
+        if (beat := _beat(one.child)) != one.beat:
+            one.beat, one.spoken, one.silent = beat, True, 0.0
+            continue
+        one.silent += seconds
+        if one.process is not None and one.hangs and not one.killed and _writable(one.child):
+            _say(f"{one.child.name}: hangs (no sign of life for {one.silent:.0f} s); it is killed")
+            one.process.kill()
+            one.killed = True
+
+
+def _beat(child: Child) -> tuple[int, int] | None:
+    try:
+        seen = os.stat(child.pulse or "")
+    except OSError:
+        return None
+    return seen.st_ino, seen.st_mtime_ns
+
+
+def _writable(child: Child) -> bool:
+    """Can a pulse be written at all? On a full disk silence proves nothing, and a line may still keep calls."""
+    assert child.pulse
+    probe = child.pulse.with_name(f".probe.{os.getpid()}")
+    try:
+        probe.parent.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(bytes(4096))
+        probe.unlink()
+        return True
+    except OSError:
+        return False
 
 
 def _tied(parent: int) -> Callable[[], None]:

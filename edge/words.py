@@ -23,6 +23,8 @@ Snapshot = Mapping[str, Any]
 STALE_MS = 60_000  # a process rewrites its state file every few seconds; a minute of silence is no accident
 LINK_PATIENCE_MS = 15 * 60_000  # so long a link may be away before somebody should look at the router
 DISK_LOW_PERCENT = 5
+# How `rules` begins a reason for which a reply is held, and which text of the advice then applies.
+HELD_ADVICE = {"today's SMS": "purse", "the clock is not trusted": "clock-holds"}
 
 
 class Said(NamedTuple):
@@ -66,6 +68,10 @@ ENGLISH_LINES: dict[str, tuple[str, str, str, str]] = {
         "bad", "Not a modem", "What is plugged in at {port} does not speak like a modem.",
         "Correct `port` of line {name} in box.toml; `miscall modem list` shows the right one.",
     ),
+    "no-permission": (
+        "bad", "Modem not allowed", "The box may not use the modem at {port}.",
+        "Put the box's user into the group dialout and start the box again.",
+    ),
     "no-port": (
         "bad", "Modem not found", "There is no modem at {port}: it is unplugged or has no power.",
         "Plug the modem of line {name} in again; if it stays away, try another USB socket.",
@@ -94,6 +100,10 @@ ENGLISH_LINES: dict[str, tuple[str, str, str, str]] = {
         "warn", "Unknown state", "The line says a word that this page does not know: {state}.",
         "Tell headquarters; page and box may be of different versions.",
     ),
+    "restarting": (
+        "warn", "Restarting", "The line's program has ended and is being started again.",
+        "Wait a minute; if this stays, call headquarters.",
+    ),
     "starting": ("busy", "Starting", "The modem is being woken up.", "Wait a minute."),
     "sending": ("good", "Sending a reply", "Calls to this number are being written down.", ""),
     "ready": ("good", "Ready", "Calls to this number are being written down.", ""),
@@ -120,8 +130,8 @@ ENGLISH_LINK: dict[str, tuple[str, str, str, str]] = {
 
 ENGLISH: dict[str, str] = {
     "page": "Missed-call box", "box": "Box", "line": "Line", "lines": "Lines", "next": "What to do next",
-    "today": "Calls today", "last": "Last call", "sms": "SMS left", "waiting": "Waiting", "signal": "Signal",
-    "operator": "Operator", "hq": "Headquarters", "unsent": "Waiting to be sent", "acked": "Last receipt",
+    "today": "Calls today", "last": "Last call", "sms": "SMS left", "waiting": "Replies waiting", "signal": "Signal",
+    "operator": "Operator", "hq": "Headquarters", "unsent": "Rows waiting for headquarters", "acked": "Last receipt",
     "disk": "Disk", "free": "{free} free", "used": "{percent} % used", "clock": "Clock",
     "trusted": "Right", "untrusted": "Not sure", "never": "never", "none": "unknown",
     "live": "Live", "lost": "No answer from the box",
@@ -135,6 +145,9 @@ ENGLISH: dict[str, str] = {
     "not-running": "The box is not running. Start it again, or switch it off and on.",
     "disk-low": "The disk is almost full ({free} free): put in a bigger card or free space.",
     "purse": "Line {name} has used up its SMS for today; replies wait for tomorrow.",
+    "held": "{count} replies wait: {why}.", "held-one": "1 reply waits: {why}.",
+    "clock-holds": "Replies wait because the clock may be wrong and the campaign has quiet hours: connect the box to "
+    "the internet, or set `clock = \"trusted\"` below [box] in box.toml if this machine's clock is kept right.",
     "clock-wrong": "The clock may be wrong: connect the box to the internet, or wait for the mobile network's time.",
     "ago-now": "just now", "clock-right": "The time of calls can be relied on.",
     "clock-unsure": "Calls are kept with an uncertain time.",
@@ -168,11 +181,31 @@ def line_said(line: Snapshot, now_ms: int, lang: str = "en") -> Said:
     values = {
         "name": plain(line.get("name")),
         "port": plain(line.get("port")) or text("its-port", lang),
-        "program": plain(line.get("detail")) or text("another-program", lang),
+        "program": _culprit(line) or text("another-program", lang),
         "state": plain(line.get("state")),
         "age": age(line.get("updated_ms"), now_ms, lang),
     }
     return Said(tone, title, sentence.format(**values), todo.format(**values))
+
+
+def _culprit(line: Snapshot) -> str:
+    """Who holds a port, out of "/dev/x is held by minicom (pid 812)": "minicom (process 812)"."""
+    return plain(line.get("detail")).rpartition(" is held by ")[2].replace("(pid ", "(process ")
+
+
+def held_said(line: Snapshot, lang: str = "en") -> str:
+    """Why replies of this line wait: a sentence for each reason, or ""."""
+    told = []
+    for reason, count in _held(line):
+        key = "held-one" if count == 1 else "held"
+        told.append(text(key, lang, count=f"{count:,}", why=reason.rstrip(".")))
+    return " ".join(told)
+
+
+def _held(line: Snapshot) -> list[tuple[str, int]]:
+    waits = line.get("waits")
+    pairs = [one for one in waits if isinstance(one, Mapping)] if isinstance(waits, list) else []
+    return [(plain(one.get("reason")), _int(one.get("count"))) for one in pairs]
 
 
 def link_said(uplink: Snapshot, now_ms: int, lang: str = "en") -> Said:
@@ -233,8 +266,10 @@ def _box_advice(snapshot: Snapshot, lines: list[Snapshot], now_ms: int, lang: st
     if link.tone in ("bad", "warn"):
         return link.tone, link.todo
     for line in lines:
-        if line.get("sms_left") == 0 and _int(line.get("held")) > 0:
-            return "warn", text("purse", lang, name=plain(line.get("name")))
+        for reason, _ in _held(line):
+            for begin, key in HELD_ADVICE.items():
+                if reason.startswith(begin):
+                    return "warn", text(key, lang, name=plain(line.get("name")))
     if (snapshot.get("clock") or {}).get("trusted") is False:
         return "warn", text("clock-wrong", lang)
     if any(_line_state(line, now_ms) == "starting" for line in lines):
@@ -246,8 +281,10 @@ def _line_state(line: Snapshot, now_ms: int) -> str:
     state = str(line.get("state") or "never")
     if state == "never" or not line.get("updated_ms"):
         return "never"
-    if state != "stopped" and _silent(line, now_ms):
+    if state not in ("stopped", "restarting") and _silent(line, now_ms):
         return "stale"
+    if state == "no-port" and "no permission" in str(line.get("detail")):
+        return "no-permission"
     return state if state in ENGLISH_LINES else "unknown"
 
 

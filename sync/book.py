@@ -6,9 +6,10 @@ The uplink alone writes it; lines read it. Losing it loses nothing: HQ's answer 
 from __future__ import annotations
 
 import json
-import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
+
+from sync import durable
 
 _SCHEMA = (
     """
@@ -38,9 +39,7 @@ class Book:
 
     def __init__(self, path: Path) -> None:
         """Raises `sqlite3.Error` when it cannot be read or written."""
-        self._db = sqlite3.connect(path, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
+        self._db = durable.connect(path)
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         for number, step in enumerate(_SCHEMA[version:], version + 1):
             self._db.executescript(f"BEGIN; {step}; PRAGMA user_version = {number}; COMMIT;")

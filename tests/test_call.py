@@ -235,6 +235,9 @@ def test_a_list_that_cannot_be_had_leaves_the_word_to_the_next_ring() -> None:
     talk.on(0.1, Answered(HANG))
     assert talk.on(0.2, Refused(ASK, "ERROR")) == [] and not talk.call.busy
     assert talk.on(0.3, Answered("other")) == []
+    assert talk.on(5.0, Rang(), A) == [ATH] and len(talk.kept) == 1  # in its cycle: the same call
+    talk.on(5.1, Answered(HANG), Refused(ASK, "ERROR"))
+    assert talk.on(5.6, Rang(), B) == [Keep(B), CHUP]  # too early for a repeat: somebody else
 
 
 def test_answers_to_others_say_nothing_about_the_hang_up() -> None:

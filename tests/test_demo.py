@@ -144,7 +144,11 @@ def test_killed_it_takes_everything_along() -> None:
         until(lambda: len(family(process.pid)) == 8, "broker, headquarters and the box with their processes")
         pids = family(process.pid)
         process.kill()
-        until(lambda: not any(map(status.alive, pids)), "all of them ended", 10)
+        try:
+            until(lambda: not any(map(status.alive, pids)), "all of them ended", 10)
+        finally:
+            for pid in filter(status.alive, pids):
+                os.kill(pid, signal.SIGTERM)
 
 
 def test_a_broker_that_cannot_start_is_told(
@@ -189,10 +193,11 @@ def test_a_port_that_is_taken_is_not_chosen() -> None:
 
 
 class MadeUp:
-    """A modem whose box hangs up at once, answers each number once by SMS, and is `deaf` at times."""
+    """A modem whose box hangs up at once and answers each number once by SMS, or is `deaf`."""
 
-    def __init__(self) -> None:
-        self.modem = SimModem("generic", send_s=(1.0, 1.0))
+    def __init__(self, answered: set[str]) -> None:
+        self.modem = SimModem("generic")
+        self.answered = answered
         self.now, self.deaf = 0.0, False
         self.inbox: list[tuple[str, str]] = []
         self.modem.receive(b"ATE0;+CLIP=1;+CVHU=0\r", 0.0)
@@ -202,7 +207,8 @@ class MadeUp:
         if not self.deaf:
             self.modem.receive(b"AT+CHUP\r", self.now)
             number = caller if caller.startswith("+") else "+91" + caller[1:]
-            if not withheld and number not in {sent.number for sent in self.modem.sent}:
+            if not withheld and number not in self.answered:
+                self.answered.add(number)
                 sent = self.modem.mailbox.send_text(number, "Thank you", self.now)
                 sent.outcome = "accepted"
         return call
@@ -216,7 +222,8 @@ class MadeUp:
 
 @pytest.fixture
 def village() -> Iterator[tuple[District, list[MadeUp], list[str]]]:
-    ports = [MadeUp(), MadeUp()]
+    answered: set[str] = set()
+    ports = [MadeUp(answered), MadeUp(answered)]
     told: list[str] = []
     lines = [Line("gaya-01", f"l{i}", port, lambda: True) for i, port in enumerate(ports)]
     yield District(lines, Random(5), lambda where, what: told.append(f"{where} {what}")), ports, told

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parent.parent
 
 # Rooms that import nothing of ours.
 WORDS = {"edge.events", "edge.settings", "edge.gate", "edge.gsm7", "edge.stopwords", "edge.words", "sync.columns"}
+FILES = {"sync.durable"}  # opens a file, knows nobody
 # Rooms that decide: bytes, events and the time go in, events and orders come out.
 PURE = {
     "edge.at", "edge.urc", "edge.script", "edge.bringup", "edge.call", "edge.rules", "edge.numbers", "edge.sms",
@@ -33,7 +34,7 @@ EDGE = WORDS | PURE | CONDUCT | MACHINE | {"edge"}
 
 # room -> what it may import of ours
 MAY: dict[str, set[str]] = {
-    **{name: set() for name in WORDS},
+    **{name: set() for name in WORDS | FILES},
     **dict.fromkeys(PURE, WORDS | PURE),
     **dict.fromkeys(CONDUCT, WORDS | PURE | CONDUCT | {"edge.ledger"}),
     **dict.fromkeys(MACHINE, EDGE),
@@ -44,8 +45,8 @@ MAY: dict[str, set[str]] = {
     "edge.ledger": {"edge.events", "edge.rules"},
     "sync": set(),
     "sync.wire": {"sync.columns"},
-    **dict.fromkeys(ROAD, {"edge.clock", "edge.config", "edge.events", "edge.ledger", "sync.wire"} | ROAD),
-    "sync.hq": WORDS | PURE | {"edge", "sync.wire", "sync.mqtt", "sync.hq"},
+    **dict.fromkeys(ROAD, {"edge.clock", "edge.config", "edge.events", "edge.ledger", "sync.wire"} | FILES | ROAD),
+    "sync.hq": WORDS | PURE | FILES | {"edge", "sync.wire", "sync.mqtt", "sync.hq"},
 }
 # What a room that decides must not even import.
 FORBIDDEN = {"os", "time", "socket", "select", "serial", "sqlite3", "threading", "asyncio", "subprocess", "random"}

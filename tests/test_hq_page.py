@@ -8,8 +8,12 @@ from __future__ import annotations
 import json
 import random
 import re
+import signal
+import socket
 import sqlite3
+import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -66,10 +70,18 @@ class Hq:
     """A real store under a made-up clock."""
 
     def __init__(self, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
         self.path = folder / "hq.db"
         self.store = Store(self.path)
         self.pending: dict[str, list[Row]] = {}
         self.lines: list[Line] = []
+        self.hears()
+
+    def hears(self, state: str = "connected", words: str = "connected to the broker", since_ms: int = NOW_MS - HOUR_MS,
+              updated_ms: int = NOW_MS - 1000) -> None:  # fmt: skip
+        """What the receiver last said of itself."""
+        told = {"state": state, "words": words, "since_ms": since_ms, "updated_ms": updated_ms}
+        self.path.with_name("receiver.json").write_text(json.dumps(told))
 
     def line(self, box: str, name: str, store: str, campaign: str, district: str) -> Line:
         self.lines.append(Line(self, box, name, store, campaign, district))
@@ -212,6 +224,54 @@ def test_every_alarm_that_the_store_raises_has_words() -> None:
     assert {"fork", "rolled-back"} <= raised <= set(view.ALARMS)
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"state": "offline", "words": "no connection to the broker", "since_ms": NOW_MS - 20_000},
+         "Headquarters hears no box since 19:43:00: no connection to the broker."),
+        ({"state": "offline", "words": "stopped", "since_ms": NOW_MS - HOUR_MS, "updated_ms": NOW_MS - HOUR_MS},
+         "Headquarters hears no box since 18:43:20: the receiver was stopped."),
+        ({"updated_ms": NOW_MS - reports.DEAF_MS - 1000},
+         "Headquarters hears no box since 19:43:04: the receiver no longer answers."),
+        ({"updated_ms": NOW_MS + reports.DEAF_MS + 1000}, "Headquarters hears no box: the receiver no longer answers."),
+        ({"state": "refused", "words": "not authorised", "since_ms": NOW_MS - 24 * HOUR_MS},
+         "Headquarters hears no box since 20 Sep 19:43: not authorised."),
+    ],
+)  # fmt: skip
+def test_headquarters_that_hears_nothing_says_so_and_claims_nothing(hq: Hq, said: dict[str, Any], told: str) -> None:
+    hq.hears(**said)
+    asker = client(hq.path)
+    assert told in asker.get("/").text
+    seen = asker.get("/api/overview").json()
+    assert f"{seen['deaf']['title']}: {seen['deaf']['why']}." == told
+    assert seen["figures"]["online"] == "unknown" and {one["online"] for one in seen["districts"]} == {"unknown"}
+    assert seen["stamp"]["title"] == "Was complete up to 19:43:20 for 2 of 3 boxes" and seen["stamp"]["tone"] == "warn"
+    assert {box["state"] for box in seen["boxes"]} == {"Not known"}
+    assert "nothing still there" not in {box["behind"] for box in seen["boxes"]}
+    hq.hears(updated_ms=NOW_MS - reports.DEAF_MS)
+    seen = client(hq.path).get("/api/overview").json()
+    assert seen["deaf"] is None and seen["figures"]["online"] == "2"
+
+
+@pytest.mark.parametrize("text", [None, "", "[1]", '{"state": "connected"}', '{"state": "connected", "words": "x", '
+                                  '"since_ms": 1e999, "updated_ms": 1}'])  # fmt: skip
+def test_a_receiver_that_says_nothing_that_can_be_read(hq: Hq, text: str | None) -> None:
+    file = hq.path.with_name("receiver.json")
+    file.unlink() if text is None else file.write_text(text)
+    assert "Headquarters hears no box: the receiver has not started." in client(hq.path).get("/").text
+
+
+def test_nothing_heard_and_nothing_complete(tmp_path: Path) -> None:
+    hq = Hq(tmp_path)
+    hq.hears("waiting", "not connected yet", NOW_MS)
+    text = client(hq.path).get("/").text
+    assert "Headquarters hears no box since 14:13:20: not connected yet." in text and "No box has said hello" in text
+    hq.line("nashik-07", "l1", "0000aaaa", "water", "nashik")
+    hq.send(clock=1)
+    assert "Headquarters hears nobody" in client(hq.path).get("/").text
+    hq.close()
+
+
 @pytest.mark.parametrize(("most", "top"), [(0, 4), (3, 4), (5, 6), (11, 20), (501, 600), (1_000_000, 1_000_000)])
 def test_the_scale_ends_with_a_round_number(most: int, top: int) -> None:
     assert view.top_of(most) == top
@@ -318,7 +378,31 @@ def test_the_browser_shows_the_figures_and_follows(hq: Hq, chromium: Any) -> Non
 
 
 @pytest.mark.browser
+def test_a_receiver_that_is_stopped_is_seen_in_the_browser(tmp_path: Path, chromium: Any) -> None:
+    """The real receiver, the real page and the real clock: from a broker that is gone to a receiver that is."""
+    hq = Hq(tmp_path / "data")
+    hq.line("nashik-07", "l1", "0000aaaa", "water", "nashik")
+    hq.send(int(time.time() * 1000))
+    hq.close()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        nobody = taken.getsockname()[1]
+    (tmp_path / "hq.toml").write_text(f'[hq]\ndata = "data"\nbroker = "mqtt://127.0.0.1:{nobody}"\n')
+    with served(web.application(hq.path, share_s=0)) as address, shown(chromium, address) as page:
+        assert page.locator("#deaf").count() == 1, "what it said is years old"
+        command = [sys.executable, "-m", "tools", "hq", "receive", str(tmp_path / "hq.toml")]
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as receiver:
+            wait_for(lambda: "cannot be reached" in page.inner_text("#deaf"))
+            receiver.send_signal(signal.SIGTERM)
+        wait_for(lambda: "the receiver was stopped." in page.inner_text("#deaf"))
+        assert page.inner_text("#online") == "unknown" and page.inner_text("#stamp").startswith("Was complete")
+        now_ms = int(time.time() * 1000)
+        hq.hears(since_ms=now_ms, updated_ms=now_ms)
+        wait_for(lambda: page.locator("#deaf").count() == 0 and page.inner_text("#online") == "1")
+
+
+@pytest.mark.browser
 def test_a_phone_needs_no_sideways_scroll(hq: Hq, chromium: Any) -> None:
+    hq.hears("offline", "no connection to the broker")
     with served(page_of(hq.path)) as address:
         for path in ("/", "/figures"):
             for size in (PHONE, {"width": 768, "height": 900}, {"width": 1400, "height": 900}):

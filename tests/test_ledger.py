@@ -138,6 +138,16 @@ def test_what_was_being_sent_at_a_cut_is_unknown_and_never_repeated(book: Ledger
     assert len(again.claims(VOTER.number)) == 1
 
 
+def test_what_is_held_is_told_with_its_reason(book: Ledger) -> None:
+    first, second, third, _ = (queued(book) for _ in range(4))
+    book.set_state(later(1), first, "held", "quiet hours")
+    for seq in (second, third):
+        book.set_state(later(1), seq, "held", "no SMS left")
+    assert Reader(book.path).held() == [("no SMS left", 2), ("quiet hours", 1)]
+    book.set_state(later(2), first, "sending")
+    assert book.held() == [("no SMS left", 2)]
+
+
 def test_reports_find_their_message_by_reference(book: Ledger) -> None:
     seq = queued(book)
     book.set_state(later(1), seq, "sending")
@@ -206,6 +216,27 @@ def test_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(LedgerFailed, match="make the folder writable"):
         Ledger(tmp_path / "file" / "l1.db", "box-1", "l1", T0)
+
+
+def test_a_ledger_that_cannot_have_its_log_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "l1.db"
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("PRAGMA journal_mode = DELETE")
+    other.execute("CREATE TABLE x(y)")
+    other.execute("BEGIN IMMEDIATE")  # somebody holds it: the mode cannot change
+    with pytest.raises(LedgerFailed):
+        Ledger(path, "box-1", "l1", T0)
+
+
+def test_a_mode_that_is_only_returned_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stubborn(sqlite3.Connection):
+        def execute(self, sql: str, *values: object) -> sqlite3.Cursor:  # type: ignore[override]
+            return super().execute(sql.replace("= WAL", ""), *values)  # type: ignore[arg-type]
+
+    real = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *a, **k: real(*a, factory=Stubborn, **k))
+    with pytest.raises(LedgerFailed, match="write-ahead log"):
+        Ledger(tmp_path / "l1.db", "box-1", "l1", T0)
 
 
 def test_a_newer_schema_is_refused(book: Ledger) -> None:

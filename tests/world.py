@@ -31,6 +31,7 @@ UNSURE = frozenset((  # faults that hide or forge what the line must know to tel
     "silence", "deaf", "errors", "garbage", "ff", "lost-end", "late-ok", "lost-answer", "ring-inside", "glued",
     "half-lines", "rings-on", "stuck-prompt", "flood", "no-clip", "late-clip", "clcc-only", "echo", "no-sim", "vanish",
 ))  # fmt: skip
+FORGING, LOUD = UNSURE, 8  # with these one call may look like several
 
 
 @dataclass(eq=False)
@@ -250,7 +251,8 @@ class World:
         ready = station is not None and station.connected_now and station.condition.ready
         call = rig.sim.dial(number, self.now, patience_s, withheld=withheld)
         calm = self.now >= self.calm_at[rig.name] and not self.shaky[rig.name]
-        self.dials[rig.name].append(Dial(call, bool(ready and calm and call.fate == "")))
+        many = 1 + LOUD * bool(self.shaky[rig.name] & FORGING)
+        self.dials[rig.name].append(Dial(call, bool(ready and calm and call.fate == ""), many))
         return call
 
     def write(self, rig: Rig, number: str, text: str) -> None:
@@ -263,6 +265,8 @@ class World:
             rig.sim.fault(name, self.now, value)
             if name in UNSURE and name != "vanish":
                 self.shaky[rig.name].add(name)
+            for dial in self.dials[rig.name]:
+                dial.lives += LOUD * (name in FORGING and not dial.sure)
         else:
             rig.sim.fault_off(name, self.now)
             self.shaky[rig.name].discard(name)
@@ -278,15 +282,21 @@ class World:
 
     def run(self, seconds: float) -> None:
         """Let `seconds` pass, stopping at every due moment of anybody."""
-        end = self.now + seconds
+        end, spins = self.now + seconds, 0
         self._turn()
         while self.now < end:
-            due = [rig.deadline() for rig in self.lines] + [self.road.deadline(), *self.again.values()]
-            self.now = min(end, max(self.now + 0.001, min(d for d in due if d is not None)))
+            due = [end, *(rig.deadline() for rig in self.lines), *self.again.values()]
+            due += [] if self.off_until else [self.road.deadline()]
+            at = min(d for d in due if d is not None)
+            spins = 0 if at > self.now else spins + 1
+            assert spins < 5000, "somebody is due again and again and does nothing"
+            self.now = min(end, max(self.now + 0.001, at))
             self._turn()
 
     def leap(self, hours: int) -> None:
         """Long times in which nobody calls: the box is looked at once an hour."""
+        for rig in self.lines:
+            rig.sim.fault_off("flood", self.now)
         self.run(90)
         for _ in range(hours):
             self.now += 3600 - 30

@@ -283,7 +283,7 @@ class Demo:
         rows = f"{unsent:,} row{'s' * (unsent != 1)}"
         if not self.broker.up:
             down = time.monotonic() - self._down_since
-            return "warn", f"broker down for {down:.0f} s: {rows} wait on the boxes' disks, none is lost"
+            return "warn", f"broker down for {down:.0f} s: {rows} waiting on the boxes' disks, none lost"
         self._catching_up = self._catching_up and unsent > 0
         if self._catching_up:
             return "busy", f"broker back: {rows} on the way to headquarters"

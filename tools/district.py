@@ -98,9 +98,9 @@ class District:
     # ------------------------------------------------------------------------------- the voters
 
     def open(self, now: float) -> None:
-        """The posters are up: voters begin to ring."""
-        for line in self.lines:
-            self._in(self._chance.uniform(0.3, self._every_s), now, partial(self._comes, line))
+        """The posters are up: voters begin to ring, the first one at once."""
+        for place, line in enumerate(self.lines):
+            self._in(0.5 + self._every_s * place / len(self.lines), now, partial(self._comes, line))
 
     def close(self) -> None:
         """Nobody rings any more, and nobody dials again."""

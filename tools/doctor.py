@@ -12,9 +12,9 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from edge import box, config, status, words
+from edge import box, campaign, config, status, words
 from edge.port import holder
 
 ROOM = 200 * 2**20  # bytes: years of calls, and enough for SQLite to work in
@@ -44,13 +44,24 @@ def run(config_path: str, calibrate: str | None) -> int:
 def examine(found: config.BoxConfig) -> Iterator[Finding]:
     """All checks of a box whose files are in order."""
     yield Finding(f"{found.path} and its campaigns are in order")
+    yield from _unfinished(found.path)
     seen = status.snapshot(found)
     yield from _ports(found, seen["lines"])
     yield from _data(found.data)
-    yield _clock(seen["clock"])
+    yield _clock(found, seen["clock"])
     yield _broker(found.hq)
-    yield from _states(seen)
+    yield from _states(found.path, seen)
     yield _rival()
+
+
+def _unfinished(file: Path) -> Iterator[Finding]:
+    """What `box new` could not know and left for a person."""
+    for place, line in enumerate(file.read_text().splitlines(), 1):
+        what, mark, todo = line.partition("# TODO")
+        if mark:
+            key = what.partition("=")[0].strip() or "this line"
+            remedy = f"Put {todo.strip(' :') or 'the right values'} there, then take the word TODO out."
+            yield Finding(f"{file}, line {place}: {key} is still a guess", remedy)
 
 
 def is_port(path: str) -> bool:
@@ -71,7 +82,7 @@ def _ports(found: config.BoxConfig, lines: list[dict[str, object]]) -> Iterator[
                 yield Finding(f"{line.name}: {port} is no serial port", remedy)
             elif culprit and ours.get(culprit.rpartition("pid ")[2].rstrip(")")) != line.name:
                 remedy = "Stop that program; the line comes back by itself."
-                yield Finding(f"{line.name}: {port} is held by {culprit}", remedy)
+                yield Finding(f"{line.name}: {port} is held by {culprit.replace('(pid ', '(process ')}", remedy)
             elif not os.access(port, os.R_OK | os.W_OK):
                 remedy = "Put the box's user into the group dialout, then log in again."
                 yield Finding(f"{line.name}: {port} may not be opened by this user", remedy)
@@ -80,8 +91,14 @@ def _ports(found: config.BoxConfig, lines: list[dict[str, object]]) -> Iterator[
 
 
 def _data(data: Path) -> Iterator[Finding]:
+    if not data.exists():  # nothing is made here: made by root, it would be closed to the box's own user
+        place = next(folder for folder in data.parents if folder.exists())
+        may = os.access(place, os.W_OK | os.X_OK)
+        remedy = f"Make {data} and give it to the box's user; the systemd unit makes /var/lib/miscall by itself."
+        yield Finding(f"{data} is not there yet, " + ("the first start makes it" if may else "and this user may not make it"),
+                      "" if may else remedy)  # fmt: skip
+        return
     try:
-        data.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=data) as probe:
             probe.write(b"0" * 4096)
             probe.flush()
@@ -95,9 +112,18 @@ def _data(data: Path) -> Iterator[Finding]:
     yield Finding(f"{data}: {words.size(free)} free", "Free space or put in a bigger card." if low else "")
 
 
-def _clock(clock: dict[str, object]) -> Finding:
-    remedy = "Connect the box to the internet for a minute, or wait for the mobile network's time."
-    return Finding(f"clock: {clock['words']}", "" if clock["trusted"] else remedy)
+def _clock(found: config.BoxConfig, clock: dict[str, object]) -> Finding:
+    """An untrusted clock costs certain times; where a campaign has quiet hours it also costs the replies."""
+    if clock["trusted"]:
+        return Finding(f"clock: {clock['words']}")
+    names = sorted({line.campaign for line in found.lines})
+    quiet = [name for name in names if campaign.load(found.campaign_files(name)[0], set(found.text) | {"number"}).quiet]
+    remedy = "Connect the box to the internet for a minute (NTP), or wait for the mobile network's time."
+    if not quiet:
+        return Finding(f"clock: {clock['words']}; calls are kept with an uncertain time", remedy)
+    remedy += ' If something else keeps this clock right, set `clock = "trusted"` below [box].'
+    which = f"campaign{'s' if len(quiet) > 1 else ''} {', '.join(quiet)}"
+    return Finding(f"clock: {clock['words']}; no reply of {which} goes out, for its quiet hours cannot be told", remedy)
 
 
 def _broker(hq: config.HqLink) -> Finding:
@@ -109,18 +135,21 @@ def _broker(hq: config.HqLink) -> Finding:
         return Finding(f"headquarters' broker {hq.host}:{hq.port}: {error.strerror or error}", remedy)
 
 
-def _states(seen: dict[str, object]) -> Iterator[Finding]:
-    """What the processes last said."""
-    now_ms = int(str(seen["now_ms"]))
-    lines = seen["lines"]
-    assert isinstance(lines, list)
+def _states(file: Path, seen: dict[str, Any]) -> Iterator[Finding]:
+    """What the processes last said; of a box that does not run, only what is wrong with its files."""
+    now_ms, lines = seen["now_ms"], seen["lines"]
+    running = any(status.alive(line.get("pid")) for line in lines)
+    if not running:
+        yield Finding("the box is not running", f"Start it: `miscall box run {file}`, or: systemctl start miscall-box")
     for line in lines:
         said = words.line_said(line, now_ms)
-        yield Finding(f"{line['name']}: {said.title}. {said.sentence}", said.todo if said.tone != "good" else "")
-    uplink = seen["uplink"]
-    assert isinstance(uplink, dict)
-    link = words.link_said(uplink, now_ms)
-    yield Finding(f"uplink: {link.title}. {link.sentence}", link.todo if link.tone in ("bad", "warn") else "")
+        if running or line.get("state") in ("damaged", "disk"):
+            yield Finding(f"{line['name']}: {said.title}. {said.sentence}", said.todo if said.tone != "good" else "")
+        if held := words.held_said(line):
+            yield Finding(f"{line['name']}: {held}")
+    link = words.link_said(seen["uplink"], now_ms)
+    if running:
+        yield Finding(f"uplink: {link.title}. {link.sentence}", link.todo if link.tone in ("bad", "warn") else "")
 
 
 def _rival() -> Finding:

@@ -143,7 +143,10 @@ def _offices(scene: Scene, wide: int, room: int, paint: _Paint) -> list[str]:
     short = [_office_row(office, wide, paint) for office in scene.offices]
     if len(short) > room - 1:
         left = len(short) - max(1, room - 2)
-        short = [*short[: max(1, room - 2)], paint("dim", f" and {left} more boxes: see headquarters' page")]
+        short = [
+            *short[: max(1, room - 2)],
+            paint("dim", _cut(f" and {left} more boxes: see headquarters' page", wide)),
+        ]
     return [*short, ""]
 
 
@@ -171,6 +174,7 @@ def _office_row(office: OfficeSeen, wide: int, paint: _Paint) -> str:
 
 def _ending_with(text: str, page: str, wide: int, paint: _Paint) -> str:
     """`text`, and the address at the right edge where there is room for it."""
+    text = _cut(text, wide)
     gap = wide - len(text) - len(page) - 1
     return text + " " * gap + paint("dim", page) if gap > 0 else text
 

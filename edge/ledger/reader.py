@@ -101,3 +101,11 @@ class Reader:
         """How many messages are still to be sent, by state: queued, held, sending."""
         query = "SELECT state, count(*) FROM message WHERE state IN ('queued', 'held', 'sending') GROUP BY state"
         return dict(self._db.execute(query))
+
+    def held(self) -> list[tuple[str, int]]:
+        """Why replies are held back, and how many for each reason; the most frequent first."""
+        query = (
+            "SELECT reason, count(*) FROM message WHERE state IN ('queued', 'held', 'sending') AND state = 'held'"
+            " GROUP BY reason ORDER BY 2 DESC, 1"  # the list of states is what makes its index usable
+        )
+        return self._db.execute(query).fetchall()

@@ -40,7 +40,9 @@ class Ledger(Reader):
             raise LedgerFailed(f"{path.parent}: {error.strerror}: make the folder writable for the box") from error
 
     def _settle(self) -> None:
-        self._db.execute("PRAGMA journal_mode = WAL")
+        mode = self._db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        if mode != "wal":  # SQLite only returns the old mode when it could not change it
+            raise sqlite3.OperationalError("the write-ahead log could not be switched on")
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("PRAGMA wal_autocheckpoint = 0")
 

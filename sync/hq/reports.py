@@ -10,6 +10,7 @@ Hours and days are those of the box's clock, in the time zone that most boxes ar
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from datetime import datetime, timedelta, tzinfo
@@ -23,6 +24,7 @@ HOURS = 48  # bars of the chart
 ONLINE_MS = 3 * MINUTE_MS  # a box says hello more often than that when its link is up
 FRESH_MS = 15 * MINUTE_MS  # older than that, a box is not "complete" but behind
 WEEK_MS = 7 * 24 * HOUR_MS
+DEAF_MS = 15_000  # the receiver speaks every two seconds; a great commit may take some
 BOXES = 100  # rows of the table of boxes; those that need somebody come first
 
 
@@ -68,7 +70,8 @@ FIGURES: dict[str, Figure] = {
     ),
     "online": Figure(
         "Boxes online",
-        "Boxes that headquarters heard within the last three minutes, out of all that ever said hello.",
+        "Boxes that headquarters heard within the last three minutes, out of all that ever said hello. Unknown while "
+        "headquarters itself hears nothing.",
         "SELECT count(*) FROM box WHERE seen_ms >= :online",
     ),
 }
@@ -125,6 +128,28 @@ def connect(path: Path | str) -> sqlite3.Connection:
     db = sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True, timeout=5, isolation_level=None)
     db.row_factory = sqlite3.Row
     return db
+
+
+class Receiver(NamedTuple):
+    """What the receiver last said of itself: connected, offline, refused or waiting; "silent" when it has said
+    nothing for DEAF_MS, "absent" when it never spoke. `since_ms` is 0 when nobody knows."""
+
+    state: str
+    words: str = ""
+    since_ms: int = 0
+
+
+def receiver(path: Path | str, now_ms: int) -> Receiver:
+    """How the receiver of the store at `path` is, by the file that it leaves beside it."""
+    try:
+        told = json.loads(Path(path).with_name("receiver.json").read_text())
+        state, text = str(told["state"]), str(told["words"])
+        since_ms, updated_ms = int(told["since_ms"]), int(told["updated_ms"])
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        return Receiver("absent")
+    if text != "stopped" and abs(now_ms - updated_ms) > DEAF_MS:
+        state, text, since_ms = "silent", "", updated_ms
+    return Receiver(state, text, since_ms if since_ms <= now_ms else 0)
 
 
 def zone(db: sqlite3.Connection) -> tzinfo:

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from edge.events import GENESIS, link
-from sync import wire
+from sync import durable, wire
 from sync.hq.schema import migrations
 
 HOUR_MS = 900_000
@@ -67,9 +66,7 @@ class Store:
 
     def __init__(self, path: Path, quarantine_bytes: int = QUARANTINE_BYTES) -> None:
         """Raises `sqlite3.Error` when the file is no store of ours or cannot be written."""
-        self._db = sqlite3.connect(path, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
+        self._db = durable.connect(path)
         self._db.execute("PRAGMA wal_autocheckpoint=4000")
         migrations.apply(Database(self._db))
         self._room = quarantine_bytes - self._one("SELECT coalesce(sum(length(payload)), 0) FROM quarantine")

@@ -60,36 +60,53 @@ TROUBLE: dict[str, tuple[str, str, str]] = {
         "`miscall box run box.toml`. This page fills by itself.",
     ),
 }  # fmt: skip
+# why headquarters hears no box -> what to do; another reason is said in the receiver's own words
+DEAF: dict[str, tuple[str, str]] = {
+    "absent": ("the receiver has not started", "Start it: `miscall hq run hq.toml`."),
+    "silent": ("the receiver no longer answers", "Start it again: `miscall hq run hq.toml`."),
+    "stopped": ("the receiver was stopped", "Start it again: `miscall hq run hq.toml`."),
+    "refused": ("", "Correct `broker` below [hq] in hq.toml, or what the broker knows of headquarters."),
+    "offline": ("", "It tries again by itself; if this lasts, look at the broker."),
+    "waiting": ("", ""),
+}
+UNKNOWN = "unknown"
 MARKS = (2, 4, 6, 10)  # their halves are whole too
 
 
-def trouble(kind: str, detail: str = "") -> dict[str, Any]:
+def trouble(kind: str, detail: str = "", deaf: dict[str, str] | None = None) -> dict[str, Any]:
     """The page when there is nothing to show: why, and what to do next."""
     tone, title, todo = TROUBLE[kind]
-    return {"trouble": {"tone": tone, "title": title, "todo": todo, "detail": words.plain(detail)}}
+    return {"deaf": deaf, "trouble": {"tone": tone, "title": title, "todo": todo, "detail": words.plain(detail)}}
 
 
-def view(found: dict[str, Any], callers: int | None) -> dict[str, Any]:
-    """All that the page shows of `reports.overview`; `callers` is None while they are being counted."""
-    if not found["boxes"] and not found["alarms"]:
-        return trouble("empty")
+def view(found: dict[str, Any], callers: int | None, receiver: reports.Receiver) -> dict[str, Any]:
+    """All that the page shows of `reports.overview`; `callers` is None while they are being counted.
+
+    While the receiver hears nothing, `deaf` says so, and nothing is claimed of how the boxes are now."""
     now_ms, where = found["now_ms"], found["zone"]
-    figures = {**found["figures"], "callers": callers}
+    deaf = _deaf(receiver, now_ms, where)
+    if not found["boxes"] and not found["alarms"]:
+        return trouble("empty", deaf=deaf)
+    figures = {name: f"{count:,}" for name, count in found["figures"].items()}
+    if deaf:
+        figures["online"] = UNKNOWN
     alarmed = {alarm["box"] for alarm in found["alarms"]}
     boxes = sorted(
-        (_box(box, now_ms, box["box"] in alarmed) for box in found["boxes"]),
+        (_box(box, now_ms, box["box"] in alarmed, bool(deaf)) for box in found["boxes"]),
         key=lambda box: words.TONES.index(box["tone"]),
     )
+    districts = [{**one, "online": UNKNOWN} for one in found["districts"]] if deaf else found["districts"]
     return {
+        "deaf": deaf,
         "trouble": None,
-        "figures": {name: "…" if count is None else f"{count:,}" for name, count in figures.items()},
+        "figures": {**figures, "callers": "…" if callers is None else f"{callers:,}"},
         "boxes_known": len(boxes),
         "zone": str(where),
-        "stamp": _stamp(found["complete"], now_ms, where),
+        "stamp": _stamp(found["complete"], now_ms, where, bool(deaf)),
         "alarms": [_alarm(alarm, now_ms) for alarm in found["alarms"]],
         "chart": chart(found["hours"]),
         "campaigns": _shared(found["campaigns"]),
-        "districts": _shared(found["districts"]),
+        "districts": _shared(districts),
         "boxes": boxes[: reports.BOXES],
         "boxes_more": max(0, len(boxes) - reports.BOXES),
         "latest": [_call(call, now_ms) for call in found["latest"]],
@@ -102,9 +119,32 @@ def clock_time(at_ms: int, now_ms: int, where: tzinfo) -> str:
     return f"{at:%H:%M:%S}" if at.date() == now.date() else f"{at.day} {at:%b %H:%M}"
 
 
-def _stamp(complete: reports.Complete, now_ms: int, where: tzinfo) -> dict[str, str]:
+def _deaf(receiver: reports.Receiver, now_ms: int, where: tzinfo) -> dict[str, str] | None:
+    """Why headquarters hears no box, and since when; None when it does."""
+    if receiver.state == "connected":
+        return None
+    kind = "stopped" if receiver.words == "stopped" else receiver.state
+    why, todo = DEAF.get(kind, ("", ""))
+    since = f" since {clock_time(receiver.since_ms, now_ms, where)}" if receiver.since_ms > 0 else ""
+    return {
+        "state": kind,
+        "title": f"Headquarters hears no box{since}",
+        "why": why or words.plain(receiver.words) or "no connection to the broker",
+        "sentence": "Boxes keep their rows and send them later.",
+        "todo": todo,
+    }
+
+
+def _stamp(complete: reports.Complete, now_ms: int, where: tzinfo, deaf: bool) -> dict[str, str]:
     boxes = "box" if complete.of == 1 else "boxes"
     note = f" {complete.unread:,} rows are held but could not be read." if complete.unread else ""
+    if deaf and complete.at_ms is not None:
+        until = clock_time(complete.at_ms, now_ms, where)
+        title = f"Was complete up to {until} for {complete.boxes} of {complete.of} {boxes}"
+        return {"tone": "warn", "title": title, "sentence": "What happened since then is still at the boxes." + note}
+    if deaf:
+        sentence = "Headquarters hears nobody: what happens now is still at the boxes."
+        return {"tone": "warn", "title": "Not complete", "sentence": sentence + note}
     if complete.at_ms is None:
         sentence = f"Complete for none of {complete.of} {boxes}: they are silent, behind, or without a clock to trust."
         return {"tone": "warn", "title": "Not complete", "sentence": sentence + note}
@@ -127,12 +167,12 @@ def _alarm(alarm: dict[str, Any], now_ms: int) -> dict[str, str]:
     }
 
 
-def _box(box: dict[str, Any], now_ms: int, alarmed: bool) -> dict[str, Any]:
-    tone, state, detail = _state(box, now_ms, alarmed)
+def _box(box: dict[str, Any], now_ms: int, alarmed: bool, deaf: bool) -> dict[str, Any]:
+    tone, state, detail = _state(box, now_ms, alarmed, deaf)
     if box["behind"]:
         behind = f"{box['behind']:,} rows still there"
     else:
-        behind = "nothing still there" if box["online"] else "since then unknown"
+        behind = "nothing still there" if box["online"] and not deaf else "since then unknown"
     return {
         "name": words.plain(box["box"]),
         "district": words.plain(box["district"]),
@@ -147,8 +187,11 @@ def _box(box: dict[str, Any], now_ms: int, alarmed: bool) -> dict[str, Any]:
     }
 
 
-def _state(box: dict[str, Any], now_ms: int, alarmed: bool) -> tuple[str, str, str]:
-    """Tone, state and its cause: silence first, for nothing else is known of a silent box; then its worst line."""
+def _state(box: dict[str, Any], now_ms: int, alarmed: bool, deaf: bool) -> tuple[str, str, str]:
+    """Tone, state and its cause: silence first, for nothing else is known of a silent box; then its worst line.
+    Nobody is called silent, and nothing good is said, while it is headquarters that does not hear."""
+    if deaf:
+        return "warn", "Not known", "Headquarters hears no box."
     if not box["online"]:
         return "bad", "Silent", "Ask the office whether box and internet are on; its calls are kept there."
     said = [(line, _line(line, now_ms)) for line in box["lines"] if line.state]

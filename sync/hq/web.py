@@ -61,7 +61,7 @@ class Looks:
     def _look(self, now_ms: int) -> dict[str, Any]:
         try:
             with closing(reports.connect(self._path)) as db:
-                return view(reports.overview(db, now_ms), self._callers)
+                return view(reports.overview(db, now_ms), self._callers, reports.receiver(self._path, now_ms))
         except FileNotFoundError:
             return trouble("absent")
         except Exception as why:  # out of a damaged file anything may come, letters that are none included

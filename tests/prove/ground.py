@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -74,6 +75,7 @@ Ledger._settle = settle
 """
 # Each caller is kept only after the bytes that hang up have been written:
 LATE = """
+import time
 from edge.line import Line
 from edge.station import Station
 keep, write = Station._keep, Line._write
@@ -81,6 +83,7 @@ late = []
 def later(self):
     write(self)
     while late:
+        time.sleep(0.2)
         keep(self.station, late.pop(0))
 Station._keep = lambda self, order: late.append(order)
 Line._write = later
@@ -137,7 +140,7 @@ class Processes:
         """Run `command` with its stderr appended to the log named `log`."""
         with (self.folder / f"{log}.log").open("ab") as file:
             child = subprocess.Popen(
-                command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
+                command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True,
                 env={**os.environ, **environment},
             )  # fmt: skip
         self.all.append(child)
@@ -160,8 +163,8 @@ class Processes:
 
     def __exit__(self, *_: object) -> None:
         for child in self.all:
-            if child.poll() is None:
-                child.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)  # all of it: strace alone would leave what it traces
             child.wait()
 
 

@@ -187,11 +187,11 @@ class Road:
         fields = ", ".join(f'e."{name}"' for name in Row._fields)
         arrived: dict[tuple[str, str], list[Row]] = {key: [] for key in ledgers}
         with self.looking() as db:
-            query = f"SELECT s.box, s.line, {fields} FROM event e JOIN store s ON s.id = e.store_id ORDER BY s.id, e.seq"
-            for box, line, *row in db.execute(query):
+            query = f"SELECT s.box, s.line, {fields} FROM event e JOIN store s ON s.id = e.store_id"
+            for box, line, *row in db.execute(f"{query} ORDER BY s.id, e.seq"):
                 arrived[box, line].append(Row(*row))
             assert arrived == ledgers
-            assert db.execute("SELECT kind, words FROM alarm UNION ALL SELECT reason, '' FROM quarantine").fetchall() == []
+            assert db.execute("SELECT kind FROM alarm UNION ALL SELECT reason FROM quarantine").fetchall() == []
 
         logs = [file.read_bytes() for file in (*self.folder.glob("*.log"), *self.folder.rglob("*.json"))]
         assert ground.leaked(logs, {row.caller for found in ledgers.values() for row in found if row.caller}) == []
