@@ -1,8 +1,9 @@
 """Real lines on simulated modems, and a stopwatch at the wire.
 
-A `Leash` is a program with all that it starts. It hangs on a pipe of ours: when we let go, or die however we die,
-the kernel closes the pipe; then the program is asked to end, and after that its whole process group is killed. Times are taken by the simulator's side, when the
-bytes of a number are written and when a hang-up command has been read, never inside the program under test.
+A leash holds a program with all that it starts. It hangs on a pipe of ours: when we let go, or die however we die,
+the kernel closes the pipe, the program is asked to end, and after that its whole process group is killed. Times are
+taken by the simulator's side, when the bytes of a number are written and when a hang-up command has been read, never
+inside the program under test.
 """
 
 from __future__ import annotations

@@ -46,7 +46,11 @@ class Desk:
 
 def send(desk: Desk, letter: Letter, profile: Profile) -> Script:
     """Send the parts of `letter` that the network has not taken yet; it is already `sending` on disk."""
-    submits = sms.encode(letter.text, letter.caller.number, reference=letter.seq & 0xFF)
+    try:
+        submits = sms.encode(letter.text, letter.caller.number, reference=letter.seq & 0xFF)
+    except sms.PduError as error:
+        desk.ledger.set_state(desk.stamp(), letter.seq, "failed", str(error))
+        return
     refs = list(letter.refs)
     try:
         for submit in submits[len(refs) :]:
@@ -78,33 +82,27 @@ def _reference(answer: Answer | None) -> int | None:
 
 
 def _not_taken(desk: Desk, letter: Letter, answer: Answer | None, refs: tuple[int, ...]) -> None:
-    stamp, ledger = desk.stamp(), desk.ledger
+    """The network did not take a part: unknown, given up, or later. `refs`: the parts taken before."""
+    state, why = "queued", ""
+    tries = desk.tries.pop(letter.seq, 0)
+    judged = sms.Verdict("retry", "the modem gave no prompt")
+    if isinstance(answer, Refused):
+        judged = sms.verdict(answer.family, answer.code)
     if isinstance(answer, Expired) and answer.written:
-        ledger.set_state(stamp, letter.seq, "unknown", "the modem gave no answer to the text", refs)
-        return
-    if not isinstance(answer, Refused):
-        _try_again(desk, letter, "the modem gave no prompt", refs, retry_after(1))
-        return
-    if answer.family == "CANCELLED":  # a caller rang before the text left
-        ledger.set_state(stamp, letter.seq, "queued", "a caller rang", refs)
-        return
-    judged = sms.verdict(answer.family, answer.code)
-    if judged.action == "never":
-        ledger.set_state(stamp, letter.seq, "failed", judged.words, refs)
-        return
-    tries = desk.tries[letter.seq] = desk.tries.get(letter.seq, 0) + 1
-    if tries >= MOST_TRIES:
-        ledger.set_state(stamp, letter.seq, "failed", f"given up after {tries} tries: {judged.words}", refs)
-        return
-    if judged.action == "fix":
-        desk.remedy = judged.remedy
-    _try_again(desk, letter, judged.words, refs, retry_after(tries))
-
-
-def _try_again(desk: Desk, letter: Letter, why: str, refs: tuple[int, ...], seconds: float) -> None:
-    stamp = desk.stamp()
-    desk.again[letter.seq] = stamp.mono_ms / 1000 + seconds
-    desk.ledger.set_state(stamp, letter.seq, "queued", why, refs)
+        state, why = "unknown", "the modem gave no answer to the text"
+    elif isinstance(answer, Refused) and answer.family == "CANCELLED":
+        desk.tries[letter.seq] = tries
+        why = "a caller rang"  # before the text left
+    elif judged.action == "never":
+        state, why = "failed", judged.words
+    elif tries + 1 >= MOST_TRIES:
+        state, why = "failed", f"given up after {MOST_TRIES} tries: {judged.words}"
+    else:
+        why = judged.words
+        desk.tries[letter.seq] = tries + 1
+        desk.again[letter.seq] = desk.stamp().mono_ms / 1000 + retry_after(tries + 1)
+        desk.remedy = judged.remedy or desk.remedy
+    desk.ledger.set_state(desk.stamp(), letter.seq, state, why, refs)
 
 
 # -------------------------------------------------------------------------------------------- in

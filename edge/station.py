@@ -10,6 +10,7 @@ what `outgoing` gives, and comes back at `deadline`.
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -45,6 +46,7 @@ from edge.script import Runner
 
 WATCH_S, REFRESH_S, SWEEP_S = 30.0, 600.0, 300.0
 LOCK_AGAIN_S, STATE_EVERY_S = 0.2, 60.0
+LOOKS = 8  # letters judged in one go
 _REMEDIES = {"empty-store": "sweep", "restart-modem": "refresh"}  # what a refused letter asks for -> what is due
 
 
@@ -292,13 +294,16 @@ class Station:
             self.runner.start(job, self.now)
         elif self._overdue("sweep", SWEEP_S):
             self.runner.start(letters.sweep(self.desk), self.now)
-        elif self.rest() <= 0 and self.now >= self._held_until and self._send_one():
+        elif self._may_send() and self._send_one():
             return
         elif self._overdue("refresh", REFRESH_S):
             self._due["watch"] = self.now + WATCH_S
             self.runner.start(bringup.refresh(self.condition), self.now)
         elif self._overdue("watch", WATCH_S):
             self.runner.start(bringup.watch(self.condition), self.now)
+
+    def _may_send(self) -> bool:
+        return self.condition.state == "ready" and self.rest() <= 0 and self.now >= self._held_until
 
     def _overdue(self, what: str, every: float) -> bool:
         if self.now < self._due[what]:
@@ -319,16 +324,17 @@ class Station:
 
     def _next_letter_at(self) -> float | None:
         """When some letter can be tried."""
-        if not self._open():
+        if not self._open() or self.condition.state != "ready":
             return None
         ready = min(self.desk.again.get(letter.seq, 0.0) for letter in self._open())
         return max(ready, self._held_until, self.now + self.rest())
 
     def _send_one(self) -> bool:
-        """Try the letters that are due, oldest first; True when one is on its way or the state has changed."""
-        for letter in self._open():
-            if self.desk.again.get(letter.seq, 0.0) > self.now:
-                continue
+        """Try the letters that are due, oldest first; True when one is on its way or the state has changed.
+
+        Of many that must wait only a few are looked at, so that no caller waits behind them."""
+        due = (letter for letter in self._open() if self.desk.again.get(letter.seq, 0.0) <= self.now)
+        for letter in itertools.islice(due, LOOKS):
             guard = self._guard()
             if guard is None:
                 self._held_until = self.now + LOCK_AGAIN_S

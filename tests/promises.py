@@ -55,7 +55,10 @@ def _check_calls(world: World, rig: Rig) -> None:
     if world.shaky[rig.name]:
         return
     room = [d for d in reached for _ in range(d.lives)]
-    assert covers(records, room, lambda row, d: world.fits(row, d.call)), "a record that no call of its own explains"
+    assert covers(records, room, lambda row, d: world.fits(row, d.call)), (
+        "a record that no call of its own explains", rig.name, [(world.true(r), r.caller, r.state) for r in records],
+        [(d.call.dialled_at, d.call.ended_at, d.call.caller, d.call.fate, d.sure, d.lives) for d in room],
+    )  # fmt: skip
     over = [d for d in reached if d.sure and d.call.ended_at and world.now - d.call.ended_at > SETTLE_S]
     assert covers(over, records, lambda d, row: world.fits(row, d.call)), "a caller is not written down"
 
@@ -108,7 +111,8 @@ def settle(world: World) -> None:
     world.leap(14)
     check(world)
     for rig in world.lines:
-        assert rig.station is not None and rig.station.condition.state == "ready", "a line did not come back"
+        assert rig.station is not None, "a line did not come back"
+        assert rig.station.condition.state == "ready", f"a line did not come back: {rig.station.condition}"
         assert world.road.rows(rig.station.ledger.store) == [tuple(row) for row in world.rows[rig.name]], (
             "promise 3: a row never reached headquarters"
         )

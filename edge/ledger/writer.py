@@ -14,6 +14,7 @@ from edge.ledger import schema
 from edge.ledger.reader import Reader
 from edge.ledger.schema import ROW, Draft, LedgerFailed, Letter, failed, pack_extra, seal, unseal
 
+MOST_OPEN = 200  # letters looked at in one go: more would delay a call
 _PART = "WHERE caller = ? AND reference = ? AND total = ?"
 _NEW = f"INSERT INTO event({ROW}, chain) VALUES ({', '.join('?' * (len(Row._fields) + 1))})"
 
@@ -153,10 +154,10 @@ class Ledger(Reader):
         )  # fmt: skip
         return seq
 
-    def _letters(self, where: str, values: Iterable[object] = ()) -> list[Letter]:
+    def _letters(self, where: str, values: Iterable[object] = (), most: int = -1) -> list[Letter]:
         query = (
             "SELECT seq, campaign, caller_kind, caller, language, text, parts, state, reason, refs, reported,"
-            f" boot, mono_ms, at_ms, clock FROM message WHERE direction = 'out' AND {where} ORDER BY seq"
+            f" boot, mono_ms, at_ms, clock FROM message WHERE direction = 'out' AND {where} ORDER BY seq LIMIT {most}"
         )
         return [
             Letter(
@@ -168,8 +169,8 @@ class Ledger(Reader):
         ]
 
     def open_letters(self) -> list[Letter]:
-        """Outbound messages still to be sent, oldest first."""
-        return self._letters("state IN ('queued', 'held')")
+        """Outbound messages still to be sent, oldest first; of very many only the oldest MOST_OPEN."""
+        return self._letters("state IN ('queued', 'held')", most=MOST_OPEN)
 
     def recover(self, stamp: Stamp) -> int:
         """After a restart: what was being sent has an unknown fate. Returns how many those are."""
