@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from types import FrameType
 
 from bench import report
+from bench.storm import SEEDS
 
 NAMES = ("calls", "storm", "peers", "memory", "start", "road")
 WAITING = ("storm", "peers")
@@ -37,7 +38,7 @@ def main(arguments: list[str]) -> int:
             report.show(run.figures)
         runs += threads
     figures = {run.name: run.figures for run in runs}
-    report.write(figures, about, {run.name: run.seconds for run in runs}, wanted.quick)
+    report.write(figures, about, {run.name: run.seconds for run in runs}, SEEDS, wanted.quick)
     missed = sum(figure.ok is False for those in figures.values() for figure in those)
     print(f"\n{missed or 'no'} figure{'s' * (missed != 1)} missed; all are in {report.LATEST}")
     return 1 if any(run.failed for run in runs) else 0

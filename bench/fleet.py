@@ -25,6 +25,7 @@ from tools.simmodem.calls import Call, Hangup
 ROOT = Path(__file__).resolve().parent.parent
 MISCALL = (sys.executable, "-m", "tools")
 _LEASH = '"$@" & p=$!; read _; kill $p; (sleep 10; kill -KILL 0) & wait $p; kill -KILL 0'
+PROMPT_S = 0.1  # an SMS holds the channel from its command on, a little before its text is read
 CAMPAIGN = """\
 id = "water"
 title = "Water"
@@ -109,7 +110,7 @@ class Stopwatch:
 
     def latencies(self) -> dict[Call, float]:
         """Seconds from number to hang-up of each call that was told while no SMS held the AT channel."""
-        sends = [(sent.at, sent.done_at or float("inf")) for sent in self.port.modem.sent]
+        sends = [(sent.at - PROMPT_S, sent.done_at or float("inf")) for sent in self.port.modem.sent]
         return {
             call: self.hung[call] - told
             for call, told in self.told.items()

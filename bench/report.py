@@ -127,15 +127,17 @@ def _row(*cells: str) -> None:
 
 
 def write(
-    figures: dict[str, list[Figure]], about: dict[str, object], seconds: dict[str, float], quick: bool,
+    figures: dict[str, list[Figure]], about: dict[str, object], seconds: dict[str, float],
+    seeds: dict[str, list[int]], quick: bool,
     path: Path = LATEST,
 ) -> None:  # fmt: skip
-    """Keep the run: date, machine, and every figure by measurement."""
+    """Keep the run: date, machine, seeds, and every figure by measurement."""
     kept = {
         "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "quick": quick,
         "command": " ".join(["python -m bench", *sys.argv[1:]]),
         "machine": about,
+        "seeds": seeds,
         "measurements": {
             name: {"seconds": round(seconds[name], 1), "figures": [_plain(figure) for figure in those]}
             for name, those in figures.items()

@@ -23,6 +23,8 @@ from tools.simmodem.calls import Call
 CALLERS, GAP_S, PATIENCE_S, CLIP_S, SEND_S = 12, (0.4, 3.0), (2.0, 8.0), (0.05, 0.4), (1.5, 3.5)
 CONGESTED = 42  # +CMS ERROR of a network that is full for the moment
 LATEST_REPLY_S = 50.0
+AFTER_S = 4.0  # so long a line may ask the modem about a caller whose number never came
+SEEDS: dict[str, list[int]] = {"storm": [0, 1], "RING inside": [100], "storm, made-up time": list(range(24))}
 _ENDED = {"sent", "delivered", "failed", "unknown", "cancelled"}
 
 
@@ -54,11 +56,12 @@ class Storm:
 
 def measure(quick: bool = False) -> list[Figure]:
     """The storm in real time, in made-up time beside the naive loop, and with a RING inside every response."""
-    lines, callers, seeds, imagined = (2, 6, range(1), range(4)) if quick else (8, CALLERS, range(2), range(24))
+    lines, callers = (2, 6) if quick else (8, CALLERS)
+    seeds, imagined = SEEDS["storm"][: 1 if quick else None], SEEDS["storm, made-up time"][: 4 if quick else None]
     real = Storm()
     for seed in seeds:
         real += in_real_time(lines, callers, seed)
-    ringing = in_real_time(lines, callers, 100, fault="ring-inside", replies=False)
+    ringing = in_real_time(lines, callers, SEEDS["RING inside"][0], fault="ring-inside", replies=False)
     ours, naive, inside = Storm(), Storm(), Storm()
     for seed in imagined:
         ours += in_made_up_time(seed)
@@ -103,7 +106,7 @@ def in_real_time(lines: int, callers: int, seed: int, fault: str = "", replies: 
                 time.sleep(max(0.0, begun + at - time.monotonic()))
                 storm.calls.append(ports[place].dial(number, patience))
             until(lambda: all(call.fate for call in storm.calls), 2 * PATIENCE_S[1], "the last caller is gone")
-            time.sleep(4.0)  # what a line asks of the modem when a call has no end mark
+            time.sleep(AFTER_S)
             _look(storm, box, begun + at, LATEST_REPLY_S * 2 if replies else 0.0)
     return storm
 
@@ -154,7 +157,7 @@ def in_made_up_time(seed: int, naive: bool = False, fault: str = "") -> Storm:
             rig.run(begun + at - rig.now)
             storm.calls.append(rig.sim.dial(number, rig.now, patience))
         ended = rig.now
-        rig.run(PATIENCE_S[1] + 4)
+        rig.run(PATIENCE_S[1] + AFTER_S)
         rig.until(lambda: set(rig.letters()) <= _ENDED, 300)
         out = [sent for sent in rig.sim.sent if sent.outcome == "accepted"]
         storm.kept, storm.wanted, storm.replied = len(rig.calls()), len(rig.letters()), len(out)

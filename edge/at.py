@@ -215,6 +215,9 @@ class Channel:
         if self._pdu_due is not None and _HEX.match(line):
             pdu, self._pdu_due = PduArrived(line, self._pdu_due.report), None
             return [pdu]
+        if line == ">":  # a prompt that shares its read with what came behind it
+            self._prompted(now)
+            return []
         mine = self._mine(line)
         if not mine:
             event = urc.read(line, self.profile)
@@ -249,9 +252,10 @@ class Channel:
             del self._lines[:-512]  # a full SIM holds 50 messages; more is babble
             return []
         if line == "OK":
+            written = self._phase == "answer"
             self._free(now)
-            if command.body is not None and not self._lines:
-                return [Refused(command.tag, "CANCELLED")]  # OK without +CMGS: not sent
+            if command.body is not None and not self._lines:  # OK without +CMGS (SIM7600 manual 9.2.13)
+                return [Expired(command.tag) if written else Refused(command.tag, "CANCELLED")]
             return [Answered(command.tag, tuple(self._lines))]
         coded = _CODED.match(line)
         if coded or line in _ERRORS or (command.dials and line in _DIAL_FINALS):

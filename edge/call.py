@@ -21,16 +21,25 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from edge.events import (
+    ASK,
+    BUSY,
+    HANG,
+    Amend,
     Answered,
+    AskCalls,
     CallChanged,
     CallEnded,
     CallerSeen,
     Expired,
+    HangUp,
     Happening,
+    Keep,
     ListedCall,
+    Order,
     Rang,
     Refused,
     Waited,
+    Withdraw,
 )
 from edge.urc import listed
 
@@ -43,47 +52,12 @@ EARLY = 1.5  # a RING this much before its cycle is due belongs to another call
 VERIFY_AGAIN = 0.3  # seconds between two looks whether the hang-up worked
 VERIFY_LOOKS = 4
 MISSED_WITHIN = 60.0  # a MISSED_CALL so soon after its caller was kept tells nothing new
+ZOMBIE = 90.0
 LATEST = 8.0  # seconds from RING after which a call is kept even while the channel cannot ask
-ASK, HANG, BUSY = "call:ask", "call:hang", "call:busy"
 
 
-@dataclass(frozen=True, slots=True)
-class Keep:
-    """Commit this call before anything else. `seen` tells who, None: the modem never said."""
-
-    seen: CallerSeen | None
-    outcome: str = "missed"
-    waiting: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Amend:
-    """The call kept last ended otherwise than was written."""
-
-    outcome: str
-
-
-@dataclass(frozen=True, slots=True)
-class HangUp:
-    """Write this command with the greatest urgency."""
-
-    command: str
-    tag: str = HANG
-
-
-@dataclass(frozen=True, slots=True)
-class AskCalls:
-    """Ask AT+CLCC; its tag is ASK."""
-
-
-@dataclass(frozen=True, slots=True)
-class Withdraw:
-    """Take back the command with this tag if it has not been written."""
-
-    tag: str
-
-
-Order = Keep | Amend | HangUp | AskCalls | Withdraw
+def _number(seen: CallerSeen | None) -> str:
+    return seen.number if seen else ""
 
 
 def same(one: str, other: str) -> bool:
@@ -113,6 +87,7 @@ class Call:
     _next: float | None = None  # when to ask or look again
     _tries: int = 0  # hang-up commands of the profile used so far
     _obeyed: bool = True  # the modem has answered our last hang-up
+    _doubted: bool = False  # a RING came while the hang-up of a kept call waited: is it still hers?
     _echo: bool = False  # the RING in hand came before the answer to the hang-up of an ended call
     _unsure: bool = False  # whether the last call has gone could not be found out
     _owed: bool = False  # the last call was believed gone without its end mark
@@ -151,6 +126,10 @@ class Call:
         self._next = self.rang_at + LATEST
         return [AskCalls()]
 
+    def lost(self) -> list[Order]:
+        """The modem is lost: a caller who was ringing and never known is still one record."""
+        return [Keep(None)] if self.state == "ringing" and not self._doubted else []
+
     def look(self) -> list[Order]:
         """At the start: is somebody ringing already? Her RING may have gone to nobody."""
         self._looking = True
@@ -159,6 +138,7 @@ class Call:
     def adopt(self, seen: CallerSeen, now: float, seconds: float = 20.0) -> None:
         """After a restart: a ring of this caller within `seconds` is the call already on disk."""
         self._adopt, self._adopt_until = seen, now + seconds
+        self._kept.append((seen.number, now))
 
     @property
     def busy(self) -> bool:
@@ -182,11 +162,21 @@ class Call:
         return []
 
     def _rang_on(self, event: Happening, now: float) -> list[Order]:
-        """ringing, kept: the same call, unless the rings had stopped."""
+        """ringing: the same call, unless the rings had stopped."""
         if now - self.last_ring > SILENCE:
             return self._gone(now) + self._rang(event, now)
         self.last_ring = now
         return []
+
+    def _rang_kept(self, event: Happening, now: float) -> list[Order]:
+        """kept: the repeat of a call whose hang-up waits for the channel, or the next one after a silent end?
+        The hang-up waits until the number, or the call list, tells."""
+        if now - self.last_ring > SILENCE:
+            return self._gone(now) + self._rang(event, now)
+        kept = self.seen
+        orders = self._rang(event, now)
+        self.seen, self._doubted, self._echo = kept, True, False
+        return [Withdraw(HANG), *orders]
 
     def _rang_again(self, event: Happening, now: float) -> list[Order]:
         """leaving: a repeat of the call that does not go, or already the next one.
@@ -221,12 +211,17 @@ class Call:
 
     def _known(self, seen: CallerSeen | None, now: float) -> list[Order]:
         """The call in hand is known as far as it will ever be: keep it, then reject it."""
-        self.seen, self.state, self._next, self._looks = seen, "kept", None, 0
         orders: list[Order] = [Withdraw(ASK)]
+        repeat = self._doubted and same(_number(seen), _number(self.seen))
+        if self._doubted and not repeat:
+            orders.append(Amend("gave-up"))
+        self.seen, self.state, self._next, self._looks, self._doubted = seen, "kept", None, 0, False
+        if repeat:
+            return [*orders, self._hang_up()]
         adopted, self._adopt = self._adopt, None
         again = adopted is not None and now < self._adopt_until
         waited = seen is not None and any(same(seen.number, n) and now - t < SILENCE for n, t in self._waiting)
-        if not waited and not (again and adopted and same(adopted.number, seen.number if seen else "")):
+        if not waited and not (again and same(_number(adopted), _number(seen))):
             orders.append(self._keep(seen, "missed", now))
         return [*orders, self._hang_up()]
 
@@ -276,10 +271,17 @@ class Call:
         if self._owed and now - self.ended_at < 2.0 and not event.number:
             self._owed = False
             return []
+        if self._doubted:
+            return self._end_doubted(now)
         seen = CallerSeen(event.number) if event.number else None
         self._close(now, owed=False)
         self.seen = seen
         return [Withdraw(ASK), self._keep(seen, "gave-up", now)]
+
+    def _end_doubted(self, now: float) -> list[Order]:
+        """Nobody told whose the last RING was, and it is over: it was the repeat of the call on disk."""
+        self._close(now, owed=False)
+        return [Withdraw(ASK), Amend("gave-up")]
 
     def _ended_first(self, event: Happening, now: float) -> list[Order]:
         """kept: she ended before our hang-up was written."""
@@ -311,12 +313,12 @@ class Call:
 
     def _gone(self, now: float) -> list[Order]:
         """The call in hand ended before our hang-up: take that back and say so."""
-        if self.state == "ringing":  # never known: still one record
+        if self.state == "ringing" and not self._doubted:  # never known: still one record
             return [Withdraw(ASK), Keep(None, outcome="gave-up")]
         return [Withdraw(HANG), Withdraw(ASK), Amend("gave-up")]
 
     def _close(self, now: float, owed: bool) -> None:
-        self.state, self._next, self.ended_at, self._owed = "quiet", None, now, owed
+        self.state, self._next, self.ended_at, self._owed, self._doubted = "quiet", None, now, owed, False
 
     # ------------------------------------------------------------------- answers of the modem
 
@@ -325,14 +327,16 @@ class Call:
         if event.tag != ASK:  # type: ignore[union-attr]
             return self._hang_answered(event, now)
         incoming = self._incoming(event)
-        for call in incoming:
+        for call in sorted(incoming, key=lambda call: self._zombie(call, now)):
             if call.number:
                 return self._known(CallerSeen(call.number, call.kind, call.validity), now)
         self._asks += 1
         if self._asks < len(ASK_AFTER):
             self._next = max(now, self.rang_at + ASK_AFTER[self._asks])
             return []
-        if self._echo and not incoming and isinstance(event, Answered):
+        if not incoming and isinstance(event, Answered) and (self._echo or self._doubted):
+            if self._doubted:
+                return self._end_doubted(now)
             self._close(now, owed=False)  # the last caller's own RING, written late; nobody is there
             return []
         withheld = CallerSeen("", incoming[0].kind, incoming[0].validity or 1) if incoming else None
@@ -358,7 +362,7 @@ class Call:
             self._close(now, owed=True)
             self._unsure = True
             return []
-        incoming = self._incoming(event)
+        incoming = [call for call in self._incoming(event) if self._is_mine(call) or not self._zombie(call, now)]
         for call in incoming:
             if not self._is_mine(call):  # the next caller: her own row first
                 self._close(now, owed=True)
@@ -374,9 +378,14 @@ class Call:
         self.state = "kept"
         return [self._hang_up()]
 
+    def _zombie(self, call: ListedCall, now: float) -> bool:
+        """Is this the listing of an earlier call, kept of late, that the modem has not cleared away? Some stay for
+        72 s after a lost end mark; a new call of the same voter is heard by its RING."""
+        return bool(call.number) and any(same(call.number, n) and now - t < ZOMBIE for n, t in self._kept)
+
     def _is_mine(self, call: ListedCall) -> bool:
         """Does CLCC still show the call that is on disk? One kept without a number fits only a listing without."""
-        return same(call.number, self.seen.number if self.seen else "")
+        return same(call.number, _number(self.seen))
 
     @staticmethod
     def _incoming(event: Happening) -> Sequence[ListedCall]:
@@ -404,7 +413,7 @@ TABLE: dict[tuple[str, type], _Handler] = {
     ("ringing", Answered): Call._asked,
     ("ringing", Refused): Call._asked,
     ("ringing", Expired): Call._asked,
-    ("kept", Rang): Call._rang_on,
+    ("kept", Rang): Call._rang_kept,
     ("kept", CallerSeen): Call._clip_on,
     ("kept", CallChanged): Call._changed,
     ("kept", Waited): Call._waited,

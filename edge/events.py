@@ -230,6 +230,49 @@ Happening = (
     | SimChanged | Registered | Restarted | NetworkTime | Keyed | Noise | Answered | Refused | Expired | Deaf
 )  # fmt: skip
 
+# ------------------------------------------------------------------------------------- ordered
+
+ASK, HANG, BUSY = "call:ask", "call:hang", "call:busy"  # the tags of the three commands about a call
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Commit this call before anything else. `seen` tells who, None: the modem never said."""
+
+    seen: CallerSeen | None
+    outcome: str = "missed"
+    waiting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Amend:
+    """The call kept last ended otherwise than was written."""
+
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """Write this command with the greatest urgency."""
+
+    command: str
+    tag: str = HANG
+
+
+@dataclass(frozen=True, slots=True)
+class AskCalls:
+    """Ask AT+CLCC; its tag is ASK."""
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Take back the command with this tag if it has not been written."""
+
+    tag: str
+
+
+Order = Keep | Amend | HangUp | AskCalls | Withdraw
+
 # ----------------------------------------------------------------------------------------- kept
 
 KINDS = ("store", "call", "message", "optout", "language", "line", "note")

@@ -38,7 +38,6 @@ class Desk:
     again: dict[int, float] = field(default_factory=dict)  # letter -> when it may be tried again, seconds
     tries: dict[int, int] = field(default_factory=dict)
     remedy: str = ""  # what must be done before anything can be sent
-    unread: int = 0  # messages that could not be read and still lie on the SIM
 
 
 # ------------------------------------------------------------------------------------------- out
@@ -88,8 +87,8 @@ def _not_taken(desk: Desk, letter: Letter, answer: Answer | None, refs: tuple[in
     judged = sms.Verdict("retry", "the modem gave no prompt")
     if isinstance(answer, Refused):
         judged = sms.verdict(answer.family, answer.code)
-    if isinstance(answer, Expired) and answer.written:
-        state, why = "unknown", "the modem gave no answer to the text"
+    if isinstance(answer, Answered) or (isinstance(answer, Expired) and answer.written):
+        state, why = "unknown", "the modem did not say what became of the text"
     elif isinstance(answer, Refused) and answer.family == "CANCELLED":
         desk.tries[letter.seq] = tries
         why = "a caller rang"  # before the text left
@@ -146,8 +145,7 @@ def arrived(desk: Desk, pdu: str) -> None:
         message = sms.decode(pdu)
         fingerprint = sms.fingerprint(pdu)
     except sms.PduError:
-        desk.unread += 1
-        desk.ledger.note(desk.stamp(), "note", "unreadable-sms", octets=len(pdu) // 2)
+        desk.ledger.keep_unreadable(desk.stamp(), pdu)
         return
     if isinstance(message, sms.Report):
         _report(desk, message)

@@ -73,13 +73,17 @@ class Line:
             "number": self.line.number, "campaign": self.line.campaign,
             "channel": self.line.channel, "language": self.line.language,
         }  # fmt: skip
+        fresh = path.with_suffix(".new")
         after = ordered_anew(self.config.data, path)
-        old = _set_aside(path, "rolled-back") if after is not None else None
+        if after is not None:
+            _set_aside(fresh, "unfinished")
+            with contextlib.closing(Ledger(fresh, self.config.id, self.line.name, self.clock.now(), facts)) as ledger:
+                ledger.take_over(path, after)
+            _set_aside(path, "rolled-back")
+        if fresh.exists() and not path.exists():  # a power cut may come between the two names
+            fresh.rename(path)
         try:
-            ledger = Ledger(path, self.config.id, self.line.name, self.clock.now(), facts)
-            if old is not None and after is not None:
-                ledger.take_over(old, after)
-            return ledger
+            return Ledger(path, self.config.id, self.line.name, self.clock.now(), facts)
         except DamagedLedger as error:
             _say(f"{error}: set aside, a new one begins")
             _set_aside(path, "damaged")
@@ -283,14 +287,16 @@ def ordered_anew(data: Path, path: Path) -> int | None:
     if not orders.exists() or not path.exists():
         return None
     try:
-        reader = Reader(path)
-    except sqlite3.Error:
-        return None  # opening the ledger for writing will tell
-    with contextlib.closing(reader), contextlib.closing(sqlite3.connect(f"file:{orders}?mode=ro", uri=True)) as db:
-        for (args,) in db.execute("SELECT args FROM orders WHERE verb = 'new-store'"):
-            order = json.loads(args)
-            if order.get("store") == reader.store:
-                return int(order["after"])
+        with (
+            contextlib.closing(Reader(path)) as reader,
+            contextlib.closing(sqlite3.connect(f"file:{orders}?mode=ro", uri=True)) as db,
+        ):
+            for (args,) in db.execute("SELECT args FROM orders WHERE verb = 'new-store'"):
+                order = json.loads(args)
+                if order.get("store") == reader.store:
+                    return int(order["after"])
+    except (sqlite3.Error, ValueError, KeyError):
+        return None  # the uplink's file is being made, or spoilt: no reason not to hear callers
     return None
 
 
@@ -311,7 +317,8 @@ def _say(words: str) -> None:
 def run(config_path: Path | str, name: str) -> int:
     """`miscall box line CONFIG NAME`: serve one line in the foreground until SIGTERM."""
     config = configs.load(config_path)
-    config.data.mkdir(parents=True, exist_ok=True)
+    os.umask(0o077)  # numbers lie below
+    config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         line = Line(config, config.line(name))
     except LineTaken as error:
@@ -328,6 +335,10 @@ def run(config_path: Path | str, name: str) -> int:
     signal.signal(signal.SIGINT, stop)
     try:
         line.run()
+    except DamagedLedger as error:  # found out only now: the next start must not meet it again
+        line.ledger.close()
+        _set_aside(line.ledger.path, "damaged")
+        return _give_up(config, name, error)
     except LedgerFailed as error:
         return _give_up(config, name, error)
     return EX_TEMPFAIL if line.begin_anew else 0

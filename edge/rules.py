@@ -108,10 +108,12 @@ def local(now: Stamp, timezone: str) -> datetime:
 
 
 def same_day(one: Stamp, now: Stamp, timezone: str) -> bool:
-    """May `one` fall into the local day of `now`? Without trusted time: within the last 24 certain hours."""
+    """May `one` fall into the local day of `now`? Without trusted time: within the last 24 certain hours, unless
+    even the times restored from the card lie two days apart."""
     if one.trusted and now.trusted:
         return local(one, timezone).date() == local(now, timezone).date()
-    return elapsed(one, now) < DAY_S
+    apart = one.clock > 0 and now.clock > 0 and now.at_ms - one.at_ms > 2 * DAY_S * 1000
+    return elapsed(one, now) < DAY_S and not apart
 
 
 def spent_today(claims: Sequence[Claim], now: Stamp, timezone: str) -> int:
@@ -146,6 +148,8 @@ def decide(request: Request, facts: Facts) -> Verdict:
         return Never(f"{LOOP_MOST} replies to this number in 24 hours")
     if elapsed(request.born, now) > HELD_LONGEST_S:
         return Never("older than 12 hours")
+    if request.born.boot != now.boot and not (request.born.trusted and now.trusted):
+        return Later(60, "nobody knows how old it is: the box was off, and its clock is not trusted", held=True)
     if facts.quiet is not None and not now.trusted:
         return Later(60, "the clock is not trusted, and the campaign has quiet hours", held=True)
     wait = _quiet_for(facts.quiet, now, facts.timezone)

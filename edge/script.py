@@ -39,6 +39,7 @@ class Runner:
         self._tag = ""
         self._count = 0
         self._wake: float | None = None
+        self._sends = False  # is the pending command an SMS?
 
     @property
     def idle(self) -> bool:
@@ -63,8 +64,8 @@ class Runner:
         return self._wake
 
     def withdraw(self) -> bool:
-        """Take back the script's command if it has had no effect yet; the script sees Refused or nothing."""
-        return bool(self._tag) and self.channel.withdraw(self._tag)
+        """Take back the script's SMS if its text has not left yet; the script sees Refused or nothing."""
+        return self._sends and self.channel.withdraw(self._tag)
 
     def resume_with(self, answer: Answer, now: float) -> None:
         """Answer the script's command in the modem's place, after a withdrawal that gives no event."""
@@ -73,7 +74,7 @@ class Runner:
 
     def lose(self) -> None:
         """The modem is lost: end the script, which writes down what it must."""
-        script, self._script, self._tag, self._wake = self._script, None, "", None
+        script, self._script, self._tag, self._wake, self._sends = self._script, None, "", None, False
         if script is None:
             return
         try:
@@ -84,7 +85,7 @@ class Runner:
 
     def _step(self, answer: Answer | None, now: float) -> None:
         assert self._script is not None
-        self._tag, self._wake = "", None
+        self._tag, self._wake, self._sends = "", None, False
         try:
             wanted = self._script.send(answer)
         except StopIteration:
@@ -94,5 +95,5 @@ class Runner:
             self._wake = now + wanted.seconds
             return
         self._count += 1
-        self._tag = f"script:{self._count}"
+        self._tag, self._sends = f"script:{self._count}", wanted.body is not None
         self.channel.submit(replace(wanted, tag=self._tag))

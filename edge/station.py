@@ -20,16 +20,23 @@ from dataclasses import dataclass
 from edge import bringup, letters, numbers, sms
 from edge import campaign as campaigns
 from edge.at import POLL, URGENT, Channel, Command
-from edge.call import ASK, HANG, Amend, AskCalls, Call, HangUp, Keep, Order, Withdraw
+from edge.call import Call
 from edge.campaign import Campaign
 from edge.events import (
+    ASK,
+    HANG,
     UNKNOWN,
+    Amend,
+    AskCalls,
     Caller,
     CallerSeen,
     Deaf,
+    HangUp,
     Happening,
+    Keep,
     MessageStored,
     NetworkTime,
+    Order,
     PduArrived,
     Refused,
     Registered,
@@ -38,6 +45,7 @@ from edge.events import (
     SimChanged,
     Stamp,
     StorageFull,
+    Withdraw,
 )
 from edge.ledger import Draft, Ledger, Letter, Reader
 from edge.profile import GENERIC, Profile
@@ -46,6 +54,7 @@ from edge.script import Runner
 
 WATCH_S, REFRESH_S, SWEEP_S = 30.0, 600.0, 300.0
 LOCK_AGAIN_S, STATE_EVERY_S = 0.2, 60.0
+ADOPT_MS = 12_000  # two ring cycles: a caller kept longer ago has gone, or has been heard since
 LOOKS = 8  # letters judged in one go
 _REMEDIES = {"empty-store": "sweep", "restart-modem": "refresh"}  # what a refused letter asks for -> what is due
 
@@ -96,6 +105,7 @@ class Station:
         self._held_until = 0.0
         self._letters: list[Letter] | None = None  # open letters, read anew when something changed
         self._fresh_modem()
+        self._dated = False  # do this boot's rows stand under a trusted clock?
         self._told, self._told_at = "", -STATE_EVERY_S  # the state that headquarters knows, and since when
         self._adopt()
 
@@ -110,14 +120,12 @@ class Station:
     def _adopt(self) -> None:
         """The caller kept last may still be ringing: her next RING is no new call."""
         last = self.ledger.last_call()
-        if last and last[1].boot == self._stamp.boot and self._stamp.mono_ms - last[1].mono_ms < 20_000:
+        if last and last[1].boot == self._stamp.boot and self._stamp.mono_ms - last[1].mono_ms < ADOPT_MS:
             self.call.adopt(CallerSeen(last[0].number), self.now)
 
     def connected(self, stamp: Stamp) -> None:
         """The port is open: bring the modem up."""
         self._stamp = stamp
-        self._fresh_modem()
-        self._adopt()
         self.condition = bringup.Condition("starting")
         self.connected_now = True
         self._due = {"watch": 0.0, "refresh": self.now + REFRESH_S, "sweep": 0.0}
@@ -130,15 +138,20 @@ class Station:
     def disconnected(self, stamp: Stamp, state: str, words: str) -> None:
         """The port has gone, or cannot be had."""
         self._stamp = stamp
-        self._lose()
+        if self.connected_now:
+            self._lose()
         self.connected_now = False
         self.condition = bringup.Condition(state, words)
 
     def _lose(self) -> None:
-        """Nothing pending will be answered. A caller who was ringing and not yet known is still a caller."""
-        if self.call.state == "ringing":
-            self._obey([Keep(None)])
+        """Nothing pending will be answered. A caller who was ringing and not yet known is still a caller; one
+        whose hang-up was not seen to work may go on ringing, and is no new call then."""
+        self._obey(self.call.lost())
+        unsure = self.call.state in ("kept", "leaving")
         self.runner.lose()
+        self._fresh_modem()
+        if unsure:
+            self._adopt()
         self._letters = None
 
     def _use(self, profile: Profile) -> None:
@@ -162,11 +175,15 @@ class Station:
         self._stamp = stamp
         for event in self.channel.tick(self.now):
             self._happened(event)
-        self._obey(self.call.tick(self.now))
-        self.runner.tick(self.now)
-        if self.connected_now and self.runner.idle:
-            self._next_job()
+        if self.connected_now:
+            self._obey(self.call.tick(self.now))
+            self.runner.tick(self.now)
+            if self.runner.idle:
+                self._next_job()
         self._tell_state()
+        if stamp.trusted and not self._dated:
+            self.ledger.redate(stamp)
+        self._dated = stamp.trusted
 
     def _tell_state(self) -> None:
         """A row for headquarters when the line's state has changed. Good news goes at once, other news at most
@@ -183,6 +200,8 @@ class Station:
     def outgoing(self, stamp: Stamp) -> bytes:
         """The bytes to write to the modem now."""
         self._stamp = stamp
+        if self.call.busy:
+            self._take_back()
         data = self.channel.outgoing(self.now)
         if self.channel.begun is not None and self.channel.begun.tag == HANG:
             self.call.hung_up(self.now)
@@ -200,14 +219,9 @@ class Station:
     # --------------------------------------------------------------------------------- events
 
     def _happened(self, event: Happening) -> None:
-        was_quiet = not self.call.busy
         self._obey(self.call.on(event, self.now))
-        if was_quiet and self.call.busy:
-            self._take_back()
         self.runner.on(event, self.now)
-        if isinstance(event, MessageStored):
-            self._to_read.append((event.index, ""))
-        elif isinstance(event, ReportStored):
+        if isinstance(event, MessageStored | ReportStored):
             self._to_read.append((event.index, event.store))
         elif isinstance(event, PduArrived):
             letters.arrived(self.desk, event.pdu)
@@ -226,8 +240,7 @@ class Station:
         if not self.connected_now:
             return
         self._lose()
-        self._fresh_modem()
-        self._adopt()
+        self._due["sweep"] = 0.0  # what it announced meanwhile went to nobody
         self.condition.state = "no-answer" if deaf else "starting"
         self._bring_up()
 
@@ -313,8 +326,9 @@ class Station:
 
     def rest(self) -> float:
         """Seconds that sending waits for the calls of late; nobody's reply waits for a storm for ever."""
-        waiting = self._open()
-        patient = not waiting or elapsed(waiting[0].born, self._stamp) < STORM_PATIENCE_S
+        due = (o for o in self._open() if o.state == "queued" and self.desk.again.get(o.seq, 0.0) <= self.now)
+        oldest = next(due, None)
+        patient = oldest is None or elapsed(oldest.born, self._stamp) < STORM_PATIENCE_S
         return rest_after_ring([*self._kept, self.call.ended_at], self.now, patient)
 
     def _open(self) -> list[Letter]:

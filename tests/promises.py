@@ -55,10 +55,7 @@ def _check_calls(world: World, rig: Rig) -> None:
     if world.shaky[rig.name]:
         return
     room = [d for d in reached for _ in range(d.lives)]
-    assert covers(records, room, lambda row, d: world.fits(row, d.call)), (
-        "a record that no call of its own explains", rig.name, [(world.true(r), r.caller, r.state) for r in records],
-        [(d.call.dialled_at, d.call.ended_at, d.call.caller, d.call.fate, d.sure, d.lives) for d in room],
-    )  # fmt: skip
+    assert covers(records, room, lambda row, d: world.fits(row, d.call)), "a record that no call of its own explains"
     over = [d for d in reached if d.sure and d.call.ended_at and world.now - d.call.ended_at > SETTLE_S]
     assert covers(over, records, lambda d, row: world.fits(row, d.call)), "a caller is not written down"
 

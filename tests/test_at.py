@@ -262,7 +262,7 @@ def sending(prompt: bytes = b"\r\n> ") -> Channel:
     return made
 
 
-@pytest.mark.parametrize("prompt", [b"\r\n> ", b"\r\n>", b"AT+CMGS=28\r\r\n> "])
+@pytest.mark.parametrize("prompt", [b"\r\n> ", b"\r\n>", b"AT+CMGS=28\r\r\n> ", b"\r\n> \r\n\r\n"])
 def test_the_pdu_goes_behind_the_prompt(prompt: bytes) -> None:
     made = sending(prompt)
     assert made.outgoing(0.1) == PDU.encode() + SUB
@@ -270,9 +270,9 @@ def test_the_pdu_goes_behind_the_prompt(prompt: bytes) -> None:
     assert made.receive(data, 5.0) == [Rang(), Answered("sms", ("+CMGS: 190",))]
 
 
-def test_ok_without_a_reference_means_not_sent() -> None:
+def test_ok_without_a_reference_says_nothing_about_a_text_that_has_left() -> None:
     made = sending()
-    assert made.receive(b"\r\nOK\r\n", 1.0) == [Refused("sms", "CANCELLED")]
+    assert made.receive(b"\r\nOK\r\n", 1.0) == [Expired("sms", (), written=True)]
 
 
 def test_a_letter_can_be_taken_back_while_its_prompt_is_awaited() -> None:

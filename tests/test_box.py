@@ -13,7 +13,7 @@ import shutil
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -21,6 +21,12 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from edge.events import Stamp
+from edge.ledger import Ledger, Reader
+from edge.station import Station
+from sync import wire
+from sync.hq import store as store_room
+from sync.hq.store import Store as hq
 from tests.promises import check, settle
 from tests.rig import PROFILES, Fuse, Rig
 from tests.world import OWN, SHORT, World
@@ -171,3 +177,138 @@ def test_the_promises_hold_whatever_the_field_does() -> None:
             derandomize=not TIMES,
         ),
     )  # fmt: skip
+
+
+# ------------------------------------------------------------------------- a machine that can fail
+
+
+def _keep_after_the_hang_up(patch: pytest.MonkeyPatch) -> None:
+    keep, tick, owed = Station._keep, Station.tick, []
+
+    def later(station: Station, stamp: Stamp) -> None:
+        while owed:
+            keep(*owed.pop(0))
+        tick(station, stamp)
+
+    patch.setattr(Station, "_keep", lambda station, order: owed.append((station, order)))
+    patch.setattr(Station, "tick", later)
+
+
+def _overlaps_taken_as_new(patch: pytest.MonkeyPatch) -> None:
+    take = hq._batch
+
+    def batch(store: hq, box: str, batch: wire.Batch, payload: bytes) -> wire.Ack:
+        ledger = store._ledgers.get(batch.head.store)
+        if ledger is not None and batch.head.first <= ledger.hwm:
+            ledger.hwm, ledger.chain = batch.head.first - 1, batch.head.prev
+        return take(store, box, batch, payload)
+
+    patch.setattr(store_room, "_INSERT", store_room._INSERT.replace("INSERT", "INSERT OR REPLACE"))
+    patch.setattr(hq, "_batch", batch)
+
+
+class _Lazy:
+    """A connection that commits when the next transaction begins."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def execute(self, sql: str, values: Sequence[object] = ()) -> object:
+        if sql == "COMMIT":
+            return None
+        if sql.startswith("BEGIN") and self._db.in_transaction:
+            self._db.execute("COMMIT")
+        return self._db.execute(sql, values)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._db, name)
+
+
+def _acknowledged_before_the_commit(patch: pytest.MonkeyPatch) -> None:
+    begin = hq.__init__
+
+    def lazy(store: hq, path: Path) -> None:
+        begin(store, path)
+        store._db = _Lazy(store._db)  # type: ignore[assignment]
+
+    patch.setattr(hq, "__init__", lazy)
+
+
+def _siblings_not_asked(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Rig, "_siblings", lambda rig: [])
+
+
+def _a_torn_send_is_forgotten(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Ledger, "recover", lambda ledger, stamp: 0)
+
+
+def _a_torn_send_is_repeated(patch: pytest.MonkeyPatch) -> None:
+    def recover(ledger: Ledger, stamp: Stamp) -> int:
+        torn = ledger._letters("state = 'sending'")
+        for letter in torn:
+            ledger.set_state(stamp, letter.seq, "queued", refs=letter.refs)
+        return len(torn)
+
+    patch.setattr(Ledger, "recover", recover)
+
+
+def _stop_is_not_asked_for(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Reader, "opted_out", lambda reader, number: False)
+
+
+def _a_restart_forgets_who_rings(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Station, "_adopt", lambda station: None)
+
+
+MUTANTS = (
+    (_keep_after_the_hang_up, "hung up on a call that is not on disk"),
+    (_overlaps_taken_as_new, "counted twice"),
+    (_acknowledged_before_the_commit, "acknowledged before it was on headquarters' disk"),
+    (_siblings_not_asked, "two replies within once_per"),
+    (_a_torn_send_is_forgotten, "for ever"),
+    (_a_torn_send_is_repeated, "two replies within once_per|a reply went out without a claim"),
+    (_stop_is_not_asked_for, "begun after STOP was on disk"),
+    (_a_restart_forgets_who_rings, "no call of its own explains"),
+)
+
+
+@pytest.mark.parametrize(("mutant", "words"), MUTANTS, ids=[mutant.__name__.strip("_") for mutant, _ in MUTANTS])
+def test_each_defect_is_caught(
+    mutant: Callable[[pytest.MonkeyPatch], None], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mutant(monkeypatch)
+    with pytest.raises(AssertionError, match=words):
+        run_state_machine_as_test(  # type: ignore[no-untyped-call]
+            Box,
+            settings=settings(
+                max_examples=150, stateful_step_count=20, deadline=None, suppress_health_check=CALM, database=None,
+                derandomize=True, phases=[Phase.generate], report_multiple_bugs=False, print_blob=False,
+            ),
+        )  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------- a cloned card
+
+
+@pytest.mark.parametrize("ahead", [0, 1, 3])
+def test_a_cloned_card_raises_an_alarm_and_overwrites_nothing(tmp_path: Path, ahead: int) -> None:
+    """The card is copied into a second box with the same names; both go on, and both reach headquarters."""
+    first = World(tmp_path / "first", seed=1)
+    first.dial(first.one, "+919812345678", 20.0)
+    first.run(120)
+    shutil.copytree(tmp_path / "first" / "ledgers", tmp_path / "second" / "ledgers")
+    second = World(tmp_path / "second", seed=2, onto=first)
+    for n in range(ahead):
+        first.dial(first.one, f"+91980000010{n}", 20.0)
+        first.run(60)
+    second.dial(second.one, "+919800000009", 20.0)
+    for world in (second, first, second):
+        world.run(400)
+    store = first.one.station.ledger.store if first.one.station else ""
+    held, ours = first.road.rows(store), [tuple(row) for row in first.rows["l1"]]
+    theirs = [tuple(row) for row in second.rows["l1"]]
+    assert held in (ours[: len(held)], theirs[: len(held)])
+    assert first.road.one("SELECT count(*) FROM alarm WHERE kind IN ('fork', 'rolled-back')")
+    assert first.road.courier.troubles() or second.road.courier.troubles()
+    for world in (first, second):
+        world.close()

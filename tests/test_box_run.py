@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from edge import box, config, status
+from edge import box, config, status, supervise
 from edge.settings import SettingsError
 
 CAMPAIGN = """\
@@ -125,6 +125,104 @@ def test_a_child_that_dies_is_started_again(supervised: Callable[..., subprocess
     assert "one: ended (SIGKILL); starts again in" in process.communicate()[1]
 
 
+WATCHED = """
+import sys
+from pathlib import Path
+from edge import supervise
+supervise.FIRST_PAUSE = supervise.LONGEST_PAUSE = 0.05
+code, folder = sys.argv[1], Path(sys.argv[2])
+command = (sys.executable, "-c", code)
+names = ("one", "two")
+kept = [supervise.Child(name, (*command, str(folder / name)), folder / name, 0.4) for name in names]
+sys.exit(supervise.run(kept))
+"""
+BEATS = """
+import sys, time
+while True:
+    open(sys.argv[1], "w").write(str(time.time()))
+    time.sleep(0.02)
+"""
+STOPS_BEATING = 'import sys, time; open(sys.argv[1], "w").write("1"); time.sleep(600)'
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """A supervisor of two children, each with a pulse in `tmp_path/pulse` and 0.4 s of patience."""
+    started: list[subprocess.Popen[str]] = []
+    (tmp_path / "pulse").mkdir()
+
+    def start(code: str, **environment: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", WATCHED, code, str(tmp_path / "pulse")]
+        process = subprocess.Popen(command, text=True, env={**os.environ, **environment}, stderr=subprocess.PIPE)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        end(process)
+
+
+def both_beat(folder: Path, process: subprocess.Popen[str]) -> None:
+    until(lambda: len(children(process.pid)) == 2, "both run")
+    until(lambda: all((folder / "pulse" / name).exists() for name in ("one", "two")), "both have spoken")
+
+
+def test_a_child_that_hangs_is_killed_and_started_again(
+    watched: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    process = watched(BEATS)
+    both_beat(tmp_path, process)
+    first, second = children(process.pid)
+    os.kill(first, signal.SIGSTOP)
+    until(lambda: first not in children(process.pid) and len(children(process.pid)) == 2, "another one runs")
+    assert second in children(process.pid), "the other is left alone"
+    process.terminate()
+    assert process.wait(10) == 0
+    told = process.communicate()[1].splitlines()
+    assert told[0].startswith("one: hangs (no sign of life for 0 s); it is killed")
+    assert told[1].startswith("one: ended (SIGKILL); starts again in")
+
+
+def test_standing_still_ourselves_kills_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole machine may be put to sleep: then everybody was silent, and nobody hangs."""
+    counted: list[float] = []
+
+    def watch(watched: list[supervise._Kept], seconds: float) -> None:
+        counted.append(seconds)
+        if len(counted) == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(supervise, "_watch", watch)
+    monkeypatch.setattr(supervise, "_notify", lambda state: time.sleep(0.2))
+    child = supervise.Child("one", (sys.executable, "-c", SLEEPS), tmp_path / "one", patience=0.04)
+    assert supervise.run([child]) == 0
+    assert max(counted) < child.patience, "one look, however late, is never reason enough"
+
+
+def test_silence_on_a_disk_that_takes_nothing_proves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    child = supervise.Child("one", (), tmp_path / "one", 0.4)
+    one = supervise._Kept(child, subprocess.Popen(["sleep", "600"]), spoken=True)
+    assert one.process
+    monkeypatch.setattr(supervise, "_writable", lambda child: False)
+    supervise._watch([one], 1.0)
+    assert one.hangs and one.process.poll() is None
+    monkeypatch.undo()
+    (tmp_path / "one").write_text("1")
+    supervise._watch([one], 1.0)
+    assert not one.hangs and one.process.poll() is None, "it has spoken"
+    supervise._watch([one], 1.0)
+    assert one.process.wait(10) == -signal.SIGKILL and not list(tmp_path.glob(".probe*"))
+
+
+def test_a_first_word_may_take_longer(tmp_path: Path) -> None:
+    one = supervise._Kept(supervise.Child("one", (), tmp_path / "one", 0.4), subprocess.Popen(["sleep", "600"]))
+    assert one.process
+    supervise._watch([one], 3.9)
+    assert not one.hangs
+    supervise._watch([one], 0.2)
+    assert one.process.wait(10) == -signal.SIGKILL
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_all(supervised: Callable[..., subprocess.Popen[str]], number: signal.Signals) -> None:
     process = supervised(SLEEPS)
@@ -167,6 +265,25 @@ def test_systemd_is_told(supervised: Callable[..., subprocess.Popen[str]], tmp_p
         assert told == b"STOPPING=1"
 
 
+def test_the_watchdog_is_not_petted_when_every_pulse_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killing did not help (the card or the kernel hangs): only systemd can do more."""
+    turns: list[list[supervise._Kept]] = []
+    told: list[str] = []
+
+    def watch(watched: list[supervise._Kept], seconds: float) -> None:
+        turns.append(watched)
+        for one in watched[: len(turns) - 1]:  # nobody is silent in the first turn, both are in the third
+            one.silent, one.spoken = 1.0, True
+        if len(turns) == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(supervise, "_watch", watch)
+    monkeypatch.setattr(supervise, "_notify", told.append)
+    command = (sys.executable, "-c", SLEEPS)
+    assert supervise.run([supervise.Child(name, command, tmp_path / name, 0.2) for name in ("one", "two")]) == 0
+    assert told == ["READY=1", "WATCHDOG=1", "WATCHDOG=1", "STOPPING=1"]
+
+
 # -------------------------------------------------------------------------------- before anything starts
 
 
@@ -207,6 +324,13 @@ def test_what_a_box_consists_of(folder: Path) -> None:
     text = (folder / "box.toml").read_text().partition("[page]")[0] + '[page]\nlisten = ""\n'
     (folder / "box.toml").write_text(text)
     assert [child.name for child in box.children(box.check(folder / "box.toml"))] == ["l1", "l2", "uplink"]
+
+
+@pytest.mark.parametrize("name", ["uplink", "page"])
+def test_a_line_with_the_name_of_another_process(folder: Path, name: str) -> None:
+    (folder / "box.toml").write_text((folder / "box.toml").read_text().replace('name = "l2"', f'name = "{name}"'))
+    with pytest.raises(SettingsError, match=rf'line\.2\.name: "{name}" is another process of the box; allowed:'):
+        box.check(folder / "box.toml")
 
 
 def test_the_front_door(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -278,6 +402,38 @@ def test_a_box_that_is_killed_leaves_nothing_behind(folder: Path, running: subpr
     running.kill()
     until(lambda: not any(map(status.alive, pids)), "its processes ended")
     assert states(folder) == ["stopped", "stopped"]  # the page must not go on saying "ready"
+
+
+HASTY = """
+import sys
+from edge import box, supervise
+found = box.check(sys.argv[1])
+sys.exit(supervise.run([child._replace(patience=8) for child in box.children(found)]))
+"""
+
+
+@pytest.mark.usefixtures("ports")
+def test_a_line_that_hangs_is_killed_and_comes_back(folder: Path) -> None:
+    """The real processes, with less patience than they have in the field."""
+    command = [sys.executable, "-c", HASTY, str(folder / "box.toml")]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        until(lambda: states(folder) == ["ready", "ready"], "both lines are ready")
+        pids = children(process.pid)
+        first = status.snapshot(config.load(folder / "box.toml"))["lines"][0]["pid"]
+        os.kill(first, signal.SIGSTOP)
+
+        def back() -> bool:
+            line = status.snapshot(config.load(folder / "box.toml"))["lines"][0]
+            return bool(line["pid"] != first and line["state"] == "ready")
+
+        until(back, "another process serves the line", 60)
+        assert set(pids) - set(children(process.pid)) == {first}, "nobody else was taken for hanging"
+        process.terminate()
+        assert process.wait(10) == 0
+        assert "l1: hangs (no sign of life for " in process.communicate()[1]
+    finally:
+        end(process)
 
 
 def test_a_line_that_is_killed_comes_back(folder: Path, running: subprocess.Popen[str]) -> None:

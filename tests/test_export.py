@@ -145,7 +145,7 @@ def test_status_of_a_running_box(box: config.BoxConfig) -> None:
     say(box, "uplink", state="connected", updated_ms=now, since_ms=now, last_ack_ms=now, unsent=0)
     seen = status.snapshot(box)
     (line,) = seen["lines"]
-    assert (line["state"], line["sms_left"], line["last_caller"], line["held"]) == ("ready", 88, "•••678", 0)
+    assert (line["state"], line["sms_left"], line["last_caller"], line["held"]) == ("ready", 88, "•••• 678", 0)
     assert seen["uplink"]["unsent"] == 8  # two ledgers, nothing acknowledged: counted, not believed
     assert seen["clock"] == {"trusted": True, "quality": 3, "words": "box.toml vouches for the time"}
     assert seen["disk"]["free_bytes"] > 0
@@ -201,7 +201,7 @@ def test_the_doctor_names_who_holds_a_port(box: config.BoxConfig) -> None:
             os.read(theirs, 1)
             os._exit(0)
         (port,) = doctor._ports(box, [])
-        assert f"(pid {helper})" in port.what
+        assert f"(process {helper})" in port.what
         assert port.remedy == "Stop that program; the line comes back by itself."
         (port,) = doctor._ports(box, [{"name": "l1", "pid": helper}])
         assert port.remedy == ""
@@ -210,6 +210,31 @@ def test_the_doctor_names_who_holds_a_port(box: config.BoxConfig) -> None:
     finally:
         os.close(ours)
         os.close(theirs)
+
+
+def test_the_doctor_knows_what_an_untrusted_clock_costs(
+    box: config.BoxConfig, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("edge.clock.disciplined", lambda: False)
+    box.path.write_text(box.path.read_text().replace('clock = "trusted"\n', ""))
+    assert cli.main(["doctor", str(box.path)]) == 1
+    out = capsys.readouterr().out
+    assert "before the last start; calls are kept with an uncertain time\n       Connect the box to the internet" in out
+    (box.campaigns / "water.toml").write_text(CAMPAIGN + '[schedule]\nquiet = "22:00-06:00"\n')
+    assert cli.main(["doctor", str(box.path)]) == 1
+    out = capsys.readouterr().out
+    assert "no reply of campaign water goes out, for its quiet hours cannot be told\n       Connect the box" in out
+    assert 'set `clock = "trusted"` below [box].' in out
+
+
+def test_the_doctor_of_a_box_that_was_never_started(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "box.toml"
+    assert cli.main(["box", "new", str(tmp_path), "--yes", "--ports", "none"]) == 0
+    assert cli.main(["doctor", str(file)]) == 1
+    out = capsys.readouterr().out
+    assert "number is still a guess\n       Put in the number of this SIM, as on the posters; then take out" in out
+    assert f"the box is not running\n       Start it: `miscall box run {file}`" in out
+    assert not (tmp_path / "data").exists(), "it looks and never touches"
 
 
 def test_the_doctor_refuses_a_file_that_is_no_port_and_a_disk_that_is_full(
@@ -235,6 +260,36 @@ def test_a_box_where_all_is_well(box: config.BoxConfig, monkeypatch: pytest.Monk
     assert [one for one in doctor.examine(box) if one.remedy] == []
     os.close(ours)
     os.close(theirs)
+
+
+def test_status_and_doctor_say_why_replies_wait(box: config.BoxConfig, capsys: pytest.CaptureFixture[str]) -> None:
+    book = Ledger(box.data / "ledgers" / "l1.db", "nashik-07", "l1", stamp(20))
+    for at in range(3):
+        seq = book.keep_call(stamp(20 + at), ASHA, "missed", "water", Draft("Thanks", "hi", 1)) + 1
+        if at:
+            book.set_state(stamp(20 + at), seq, "held", "today's SMS of this SIM are used up")
+    book.close()
+    now = status.snapshot(box)["now_ms"]
+    say(box, "l1", state="ready", pid=os.getpid(), updated_ms=now, sms_left=0)
+    assert cli.main(["box", "status", str(box.path)]) == 0
+    out = capsys.readouterr().out
+    assert "replies waiting 3" in out and "2 replies wait: today's SMS of this SIM are used up." in out
+    assert cli.main(["doctor", str(box.path)]) == 1
+    assert "good   l1: 2 replies wait: today's SMS of this SIM are used up.\n" in capsys.readouterr().out
+
+
+def test_a_line_whose_process_ended(box: config.BoxConfig) -> None:
+    """Its last word is not believed: it comes back while somebody supervises it, and is stopped otherwise."""
+    now = status.snapshot(box)["now_ms"]
+    gone = 2**22 + 1  # above the largest process id there can be
+    for state, shown in (("ready", "stopped"), ("stopped", "stopped"), ("disk", "disk")):
+        say(box, "l1", state=state, pid=gone, updated_ms=now)
+        assert status.snapshot(box)["lines"][0]["state"] == shown
+    say(box, "l1", state="ready", pid=gone, updated_ms=now)
+    (box.data / "box.lock").write_text(str(os.getpid()))
+    assert "l1 +919000000001: Restarting." in "\n".join(status.text(status.snapshot(box)))
+    say(box, "l1", state="ready", pid=os.getpid(), updated_ms=now - 120_000)
+    assert "No word. The line's program last spoke 2 min ago." in "\n".join(status.text(status.snapshot(box)))
 
 
 def test_fields_name_every_export() -> None:

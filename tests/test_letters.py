@@ -287,7 +287,9 @@ def test_a_pdu_nobody_can_read_is_noted_without_its_content(rig: MakeRig) -> Non
     line.sim.pdu_in("07910000000000F0FFFF", line.now)
     line.run(30)
     assert [row[10] for row in line.rows("note")] == ["unreadable-sms"]
-    assert line.station is not None and line.station.desk.unread == 1
+    assert line.station is not None
+    kept = line.station.ledger._db.execute("SELECT pdu FROM unreadable").fetchall()
+    assert kept == [("07910000000000F0FFFF",)] and not line.sim.mailbox.stores["SM"]
 
 
 def test_the_same_pdu_read_twice_is_one_message(rig: MakeRig) -> None:

@@ -21,7 +21,7 @@ import pytest
 
 from edge import config, page, status
 from edge.events import Caller, Stamp
-from edge.ledger import Ledger
+from edge.ledger import Draft, Ledger
 from tests.browser import DESK, PHONE, Asked, chromium, scrolls_sideways, served, shown, wait_for
 
 __all__ = ["chromium"]  # a fixture, used by name
@@ -81,6 +81,14 @@ class Box:
     def call(self, name: str, number: str, ago_s: int = 0) -> None:
         self.ledgers[name].keep_call(self.stamp(ago_s), Caller("national", number), "missed", "water")
 
+    def reply(self, name: str, *states: str) -> None:
+        """A caller whose reply has come to that state; a held one waits because the purse is empty."""
+        book, who = self.ledgers[name], Caller("national", "+919876500012")
+        for state in states:
+            seq = book.keep_call(self.stamp(), who, "missed", "water", Draft("Thanks", "hi", 1)) + 1
+            if state != "queued":
+                book.set_state(self.stamp(), seq, state, "today's SMS of this SIM are used up")
+
     def app(self) -> page.Gate:
         return page.application(lambda: status.snapshot(self.config))
 
@@ -91,18 +99,33 @@ class Box:
 
 def test_what_is_answered_has_words_and_no_callers_number(tmp_path: Path) -> None:
     box = Box(tmp_path, "ready", "port-held")
-    box.say("l2", "port-held", detail="minicom (812)", words="rang +91 98765 43210")
+    box.say("l2", "port-held", detail="/dev/miscall/l2-at is held by minicom (pid 812)", words="rang +91 98765 43210")
     box.call("l1", "+919876543210")
     asker = Asked(box.app())
     for path in ("/", "/live", "/api/status"):
         answer = asker.get(path)
         assert answer.status == 200 and not VOTER.search(answer.text), path
-        assert "minicom (812)" in answer.text and "210" in answer.text
+        assert "minicom (process 812)" in answer.text and "210" in answer.text
     answer = asker.get("/")
     assert "unsafe" not in answer.headers["content-security-policy"] and answer.headers["cache-control"] == "no-store"
     assert asker.get("/", "POST").status == 405 and asker.get("/", host="evil.example").status == 421
     seen = asker.get("/api/status").json()
-    assert seen["lines"][0]["calls_today"] == "1" and seen["next"]["text"].startswith("Line l2: close minicom (812)")
+    assert seen["lines"][0]["calls_today"] == "1"
+    assert seen["next"]["text"].startswith("Line l2: close minicom (process 812)")
+    box.close()
+
+
+def test_replies_that_wait_are_shown_with_their_reason(tmp_path: Path) -> None:
+    box = Box(tmp_path, "ready", "ready")
+    box.reply("l1", "held", "queued", "held", "sent")
+    seen = Asked(box.app()).get("/api/status").json()
+    first, second = seen["lines"]
+    assert (first["waiting"], first["held"]) == ("3", "2 replies wait: today's SMS of this SIM are used up.")
+    assert (second["waiting"], second["held"]) == ("0", "")
+    assert seen["next"]["text"].startswith("Line l1 has used up its SMS for today")
+    text = Asked(box.app()).get("/").text
+    assert first["held"].replace("'", "&#39;") in text
+    assert "<dt>Replies waiting</dt>" in text and ">Rows waiting for headquarters<" in text
     box.close()
 
 
@@ -169,7 +192,7 @@ def test_the_browser_follows_the_box(tmp_path: Path, chromium: Any) -> None:
 @pytest.mark.browser
 def test_a_phone_needs_no_sideways_scroll(tmp_path: Path, chromium: Any) -> None:
     box = Box(tmp_path, "ready", "port-held", "sim-puk", "starting")
-    box.say("l2", "port-held", detail="a-program-with-an-uncommonly-long-name-that-nobody-would-break (123456)")
+    box.say("l2", "port-held", detail="/dev/l2 is held by a-program-with-an-uncommonly-long-name (pid 123456)")
     box.call("l1", "+919876543210")
     with served(box.app()) as address:
         for size in (PHONE, {"width": 768, "height": 900}, {"width": 1400, "height": 900}):
@@ -195,6 +218,7 @@ def test_the_process_prints_its_address_and_ends_at_sigterm(tmp_path: Path) -> N
     with socket.create_connection(("127.0.0.1", int(address[1])), 10) as caller:
         caller.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         assert caller.recv(100).startswith(b"HTTP/1.1 200")
+    wait_for(lambda: (box.data / "state" / "page.json").exists())  # its sign of life, for who supervises it
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=20)
     assert (process.returncode, out, err) == (0, "", "")
@@ -230,8 +254,10 @@ def picture(target: Path, folder: Path, size: dict[str, int] = DESK, scheme: str
     for count, name in ((241, "l1"), (12, "l2"), (187, "l3"), (3, "l4")):
         for at in range(count):
             box.call(name, f"+9198765{at * 7919 % 100_000:05d}", ago_s=(count - at) * 20)
-    box.say("l2", "port-held", detail="minicom (812)", operator="", signal=None)
-    box.say("l3", "sending", operator="Airtel", signal=13, sms_left=34)
+    culprit = "/dev/miscall/l2-at is held by minicom (pid 812)"
+    box.say("l2", "port-held", detail=culprit, operator="", signal=None, sms_left=78)
+    box.say("l3", "sending", operator="Airtel", signal=13, sms_left=0)
+    box.reply("l3", "held", "held", "held", "queued")
     box.say("l4", "no-network", operator="", signal=1)
     with sync_playwright() as started, served(box.app()) as address:
         browser = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)

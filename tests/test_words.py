@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge import words
+from edge import port, rules, words
+from edge.events import Caller, Stamp
 
 NOW_MS = 1_790_000_000_000
 STATES = [
     "starting", "ready", "sending", "no-port", "port-held", "not-a-modem", "no-answer", "sim-pin", "sim-puk", "no-sim",
-    "no-network", "disk", "damaged", "stopped",
+    "no-network", "disk", "damaged", "stopped", "restarting",
 ]  # fmt: skip
 
 
 def line(state: str = "ready", name: str = "l1", **more: Any) -> dict[str, Any]:
     return {"name": name, "state": state, "updated_ms": NOW_MS - 1000, "port": "/dev/ttyUSB3", "detail": "", "held": 0,
-            "sms_left": 40, **more}  # fmt: skip
+            "waits": [], "sms_left": 40, **more}  # fmt: skip
 
 
 def box(*lines: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -37,9 +39,40 @@ def test_every_state_has_words_and_every_trouble_a_remedy(state: str) -> None:
 
 
 def test_a_port_that_another_program_holds_is_told_with_its_name() -> None:
-    said = words.line_said(line("port-held", detail="minicom (812)"), NOW_MS)
-    assert "minicom (812)" in said.sentence and "/dev/ttyUSB3" in said.sentence and "minicom (812)" in said.todo
-    assert "another program" in words.line_said(line("port-held"), NOW_MS).sentence
+    said = words.line_said(line("port-held", detail="/dev/ttyUSB3 is held by minicom (pid 812)"), NOW_MS)
+    assert said.sentence == "The modem at /dev/ttyUSB3 is in use by minicom (process 812)."
+    assert said.todo == "Close minicom (process 812); the line comes back by itself."
+    for detail in ("", "/dev/ttyUSB3 is held by another program"):
+        assert words.line_said(line("port-held", detail=detail), NOW_MS).todo.startswith("Close another program;")
+
+
+def test_what_a_port_refuses_is_told_as_the_port_says_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The words come from `port`; the office reads them through here."""
+    no_permission = port._refused("/dev/ttyUSB3", OSError(errno.EACCES, "")).words
+    said = words.line_said(line("no-port", detail=no_permission), NOW_MS)
+    assert "may not use the modem at /dev/ttyUSB3" in said.sentence and "dialout" in said.todo
+    monkeypatch.setattr(port, "holder", lambda path: "minicom (pid 812)")
+    held = port._refused("/dev/ttyUSB3", OSError(errno.EBUSY, ""))
+    assert "by minicom (process 812)." in words.line_said(line(held.state, detail=held.words), NOW_MS).sentence
+
+
+def test_replies_that_wait_are_told_with_their_reason() -> None:
+    def waiting(*pairs: tuple[str, int]) -> dict[str, Any]:
+        return line(waits=[{"reason": reason, "count": count} for reason, count in pairs])
+
+    assert words.held_said(line()) == ""
+    assert words.held_said(waiting(("quiet hours", 1))) == "1 reply waits: quiet hours."
+    two = waiting(("no SMS left today", 1203), ("quiet hours", 3))
+    assert words.held_said(two) == "1,203 replies wait: no SMS left today. 3 replies wait: quiet hours."
+
+
+def test_the_reasons_that_need_advice_are_those_of_the_rules() -> None:
+    voter, now = Caller("national", "+919812345678"), Stamp("b", 1000, NOW_MS, 3)
+    asked = rules.Request(voter, "water", 1, now)
+    given = [rules.Facts(now, "UTC", purse=0), rules.Facts(now._replace(clock=1), "UTC", quiet=(0, 1))]
+    told = [rules.decide(asked, facts) for facts in given]
+    for begin, verdict in zip(words.HELD_ADVICE, told, strict=True):
+        assert isinstance(verdict, rules.Later) and verdict.held and verdict.why.startswith(begin)
 
 
 def test_old_words_are_not_believed() -> None:
@@ -67,7 +100,10 @@ def test_old_words_are_not_believed() -> None:
         (box(line(), uplink={}), "Start the box again"),
         (box(line(), uplink={"state": "offline", "updated_ms": NOW_MS, "since_ms": NOW_MS - 16 * 60_000}), "router"),
         (box(line(), uplink={"state": "offline", "updated_ms": NOW_MS, "since_ms": NOW_MS - 60_000}), "All is well"),
-        (box(line(sms_left=0, held=3)), "used up its SMS"),
+        (box(line(sms_left=1, waits=[{"reason": "today's SMS of this SIM", "count": 3}])), "used up its SMS"),
+        (box(line(waits=[{"reason": "the clock is not trusted, and", "count": 3}])), '`clock = "trusted"`'),
+        (box(line(waits=[{"reason": "quiet hours", "count": 3}])), "All is well"),
+        (box(line("restarting")), "Line l1: wait a minute"),
         (box(line(sms_left=0)), "All is well"),
         (box(line(), clock={"trusted": False}), "clock may be wrong"),
         (box(line(), line("starting", "l2")), "wait a minute"),
@@ -140,3 +176,4 @@ def test_no_snapshot_is_too_broken_for_a_sentence(snapshot: dict[str, Any]) -> N
     assert words.next_step(snapshot)
     for each in snapshot.get("lines", ()):
         assert words.line_said(each, NOW_MS).title
+        words.held_said(each)

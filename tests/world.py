@@ -46,13 +46,15 @@ class Dial:
 class Road:
     """Everything between the ledgers and headquarters' disk. `weather` says what the road does to a message."""
 
-    def __init__(self, folder: Path, lines: Sequence[Rig], dice: random.Random) -> None:
+    def __init__(self, folder: Path, lines: Sequence[Rig], dice: random.Random, onto: Road | None = None) -> None:
+        """`onto`: a road whose headquarters this one shares."""
         self.folder, self.lines, self.dice = folder, lines, dice
         self.weather, self.crash = "fine", ""
         self.air: list[tuple[float, int, str, bytes]] = []  # due, order, leaf, payload
         self.look_at, self._count, self._up = 0.0, 0, False
-        self.store = Store(folder / "hq.db")
-        self._hq = sqlite3.connect(f"file:{folder / 'hq.db'}?mode=ro", uri=True, isolation_level=None)
+        self._place = onto._place if onto else folder / "hq.db"
+        self.store = onto.store if onto else Store(self._place)
+        self._hq = sqlite3.connect(f"file:{self._place}?mode=ro", uri=True, isolation_level=None)
         self._readers: list[Reader] = []
         self.start()
 
@@ -119,7 +121,7 @@ class Road:
             self._backed(ack)
         if crash:
             self.store.close()
-            self.store = Store(self.folder / "hq.db")
+            self.store = Store(self._place)
         for _, ack in acks if crash != "after commit" else []:
             self._send("ack", ack, now)
 
@@ -152,6 +154,7 @@ class World:
     def __init__(
         self, folder: Path, kinds: tuple[str, str] = ("generic", "sim7600"), once_per: str = "24h", purse: int = 90,
         names: tuple[str, str] = ("water", "water"), text: str = SHORT, seed: int = 0,
+        onto: World | None = None,
     ) -> None:  # fmt: skip
         self.now, self.once_per_s, self.purse = 100.0, {"24h": DAY_S, "1h": 3600, "0s": 0}[once_per], purse
         self.boots = {"b001000000000001": 0.0}
@@ -176,7 +179,7 @@ class World:
         self.one, self.two = self.lines
         self.one.siblings, self.two.siblings = [self.two], [self.one]
         self.error_ms, self.clock = 0, 3
-        self.road = Road(folder, self.lines, random.Random(seed))
+        self.road = Road(folder, self.lines, random.Random(seed), onto.road if onto else None)
         for rig in self.lines:
             rig.cut()
             rig.purse = purse

@@ -63,6 +63,7 @@ number = {number}{todo}
 campaign = "first"
 port = {port}
 {extra}"""
+_NO_PORT = '"/dev/ttyUSB0"         # TODO: the port of its modem, which `miscall modem list` shows'
 
 
 def run(folder: str, yes: bool, ports: Sequence[str]) -> int:
@@ -116,7 +117,7 @@ def _line(place: int, modem: modemlist.Modem | None, number: str, known: bool) -
         name=json.dumps(f"l{place}"),
         number=json.dumps(number),
         todo="" if known else "      # TODO: the number of this SIM, as on the posters",
-        port=json.dumps(modem.at.port) if modem else '"/dev/ttyUSB0"         # TODO: `miscall modem list` shows it',
+        port=json.dumps(modem.at.port) if modem else _NO_PORT,
         extra=extra,
     )
 

@@ -57,10 +57,10 @@ def examine(found: config.BoxConfig) -> Iterator[Finding]:
 def _unfinished(file: Path) -> Iterator[Finding]:
     """What `box new` could not know and left for a person."""
     for place, line in enumerate(file.read_text().splitlines(), 1):
-        what, mark, todo = line.partition("# TODO")
-        if mark:
-            key = what.partition("=")[0].strip() or "this line"
-            remedy = f"Put {todo.strip(' :') or 'the right values'} there, then take the word TODO out."
+        setting, _, todo = line.partition("# TODO: ")
+        if todo:
+            key = setting.partition("=")[0].strip()
+            remedy = f"Put in {todo}; then take out the word TODO."
             yield Finding(f"{file}, line {place}: {key} is still a guess", remedy)
 
 
@@ -94,9 +94,11 @@ def _data(data: Path) -> Iterator[Finding]:
     if not data.exists():  # nothing is made here: made by root, it would be closed to the box's own user
         place = next(folder for folder in data.parents if folder.exists())
         may = os.access(place, os.W_OK | os.X_OK)
-        remedy = f"Make {data} and give it to the box's user; the systemd unit makes /var/lib/miscall by itself."
-        yield Finding(f"{data} is not there yet, " + ("the first start makes it" if may else "and this user may not make it"),
-                      "" if may else remedy)  # fmt: skip
+        if may:
+            yield Finding(f"{data} is not there yet: the first start makes it")
+        else:
+            remedy = f"Make {data} and give it to the box's user; the systemd unit makes /var/lib/miscall by itself."
+            yield Finding(f"{data} is not there, and this user may not make it", remedy)
         return
     try:
         with tempfile.TemporaryFile(dir=data) as probe:

@@ -38,6 +38,7 @@ SCHEMA = (
         caller TEXT NOT NULL, reference INTEGER NOT NULL, total INTEGER NOT NULL, place INTEGER NOT NULL,
         text TEXT NOT NULL, units BLOB NOT NULL, at_ms INTEGER NOT NULL,
         PRIMARY KEY (caller, reference, total, place)) WITHOUT ROWID;
+    CREATE TABLE unreadable(pdu TEXT PRIMARY KEY) WITHOUT ROWID;
     CREATE TABLE seen(fingerprint BLOB PRIMARY KEY) WITHOUT ROWID;
     """,
 )

@@ -111,9 +111,13 @@ class Ledger(Reader):
         return seq
 
     def take_over(self, old: Path, after: int) -> None:
-        """Write again, in one transaction, what the set-aside ledger `old` kept behind row `after`: calls and
-        opt-outs that headquarters does not have, with their own stamps. Its replies are not sent again."""
+        """Go on, in one transaction, where the ledger `old` ends: all that it remembers of callers (STOP, language,
+        who was answered, what the purse spent), and, as rows of this one, the calls and opt-outs behind row `after`,
+        which headquarters does not have. Its replies are not sent again."""
         with closing(Reader(old)) as reader, self._transaction():
+            for table in ("optout", "language", "seen", "unreadable"):
+                self._copy(reader, table, "1")
+            self._copy(reader, "message", "sent_boot IS NOT NULL")
             while rows := reader.rows(after):
                 for row in (Row(*values) for values in rows):  # type: ignore[arg-type]
                     after = row.seq
@@ -125,6 +129,12 @@ class Ledger(Reader):
                         self._add("call", stamp, campaign=row.campaign, caller=caller, state=row.state)
                     else:
                         self._opt_out(stamp, caller)
+
+    def _copy(self, old: Reader, table: str, where: str) -> None:
+        """Copy rows of `table`; a message keeps its text but not its seq, which counts in the other store."""
+        for row in old._db.execute(f"SELECT * FROM {table} WHERE {where}"):
+            values = (-row[0], *row[1:]) if table == "message" else row
+            self._db.execute(f"INSERT OR IGNORE INTO {table} VALUES ({', '.join('?' * len(values))})", values)
 
     def amend_call(self, stamp: Stamp, seq: int, outcome: str) -> None:
         """The call `seq` ended otherwise than its first row says."""
@@ -195,6 +205,15 @@ class Ledger(Reader):
             self._add("message", stamp, of=seq, state=state, extra=pack_extra(reason=reason))
             self._db.execute(f"UPDATE message SET {names} WHERE seq = ?", (*columns.values(), seq))
 
+    def redate(self, stamp: Stamp) -> None:
+        """The clock is trusted now: claims of this boot that were made before get their true wall time."""
+        query = (
+            "UPDATE message SET sent_at_ms = sent_mono_ms + ?, sent_clock = ?"
+            " WHERE sent_boot = ? AND sent_clock < 2 AND sent_at_ms IS NOT NULL"
+        )
+        with self._transaction():
+            self._db.execute(query, (stamp.at_ms - stamp.mono_ms, stamp.clock, stamp.boot))
+
     def keep_report(self, seq: int, reported: tuple[int, ...]) -> None:
         """These parts of message `seq` have been delivered, others not yet."""
         with self._transaction():
@@ -231,6 +250,13 @@ class Ledger(Reader):
                 choice = "INSERT INTO language VALUES (?, ?) ON CONFLICT DO UPDATE SET language = excluded.language"
                 self._db.execute(choice, (seal(caller.number), language))
         return seq
+
+    def keep_unreadable(self, stamp: Stamp, pdu: str) -> None:
+        """Commit an inbound PDU that nobody can read yet, so that it may leave the SIM."""
+        with self._transaction():
+            known = self._db.execute("INSERT OR IGNORE INTO unreadable VALUES (?)", (seal(pdu),)).rowcount == 0
+            if not known:
+                self._add("note", stamp, state="unreadable-sms", extra=pack_extra(octets=len(pdu) // 2))
 
     def keep_part(
         self, stamp: Stamp, sender: str, reference: int, total: int, place: int,

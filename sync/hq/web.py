@@ -140,7 +140,7 @@ def serve(app: Gate, host: str, port: int, named: str) -> int:
         print(f"{named}: cannot listen on {host}:{port}: {why.strerror}; allowed: a free port", file=sys.stderr)
         return 1
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)  # uvicorn raises it once more after it has closed
+        signal.signal(number, lambda *_: setattr(server, "should_exit", True))  # early; uvicorn takes them over
     with ears:
         print(f"page: {address(host, ears.getsockname()[1])}", flush=True)
         server.run(sockets=[ears])

@@ -45,4 +45,4 @@ def test_one_reply_and_none_after_stop(tmp_path: Path) -> None:
 
 
 def test_without_the_lock_a_double_is_found(tmp_path: Path) -> None:
-    assert doubles(race(tmp_path, 60, locked=False)), "the harness cannot fail"
+    assert doubles(race(tmp_path, 20, locked=False)), "the harness cannot fail"
