@@ -155,10 +155,7 @@ def _slow(delay_ms: int, folder: Path) -> tuple[Sequence[str], Mapping[str, str]
 def reply(lines: int) -> list[Figure]:
     """From the first RING to the network's acceptance of the reply, when sending takes 2.5 s, on quiet lines: one call
     on each line by turns, then one on every line in the same instant, when all want the box's send lock."""
-    voters = Voters(3)
-    with running(lines=lines, send_s=(2.5, 2.5)) as (_, watches):
-        turns = _replies(watches, voters, REPLY_EVERY_S)
-        instant = _replies(watches, voters, 0.0)
+    turns, instant = (_replies(lines, every_s) for every_s in (REPLY_EVERY_S, 0.0))
     return [
         at_most("ring -> reply accepted, simulated send 2.5 s, p50", statistics.median(turns), 3.5, "s"),
         beside("the slowest of these", max(turns), "s"),
@@ -166,14 +163,15 @@ def reply(lines: int) -> list[Figure]:
     ]
 
 
-def _replies(watches: Sequence[Stopwatch], voters: Voters, every_s: float) -> list[float]:
-    """Seconds from ring to acceptance of one call on each line."""
-    calls = []
-    for watch in watches:
-        calls.append(watch.port.dial(voters(), PATIENCE_S))
-        time.sleep(every_s)
-    until(lambda: _answered(watches, calls), 30, "every reply is out")
-    return _answered(watches, calls)
+def _replies(lines: int, every_s: float) -> list[float]:
+    """Seconds from ring to acceptance of one call on each line of a fresh box."""
+    voters, calls = Voters(3), []
+    with running(lines=lines, send_s=(2.5, 2.5)) as (_, watches):
+        for watch in watches:
+            calls.append(watch.port.dial(voters(), PATIENCE_S))
+            time.sleep(every_s)
+        until(lambda: _answered(watches, calls), 30, "every reply is out")
+        return _answered(watches, calls)
 
 
 def _answered(watches: Sequence[Stopwatch], calls: Sequence[Call]) -> list[float]:

@@ -163,11 +163,11 @@ class Box:
 
     def calls(self) -> int:
         """Calls on disk in all ledgers, each counted once."""
-        return len(self._calls())
+        return len(self._calls(self.names))
 
-    def callers(self) -> set[str]:
-        """The numbers on disk, of all lines."""
-        return {str(row[8]) for row in self._calls() if row[8]}
+    def callers(self, *names: str) -> set[str]:
+        """The numbers on disk, of these lines or of all."""
+        return {str(row[8]) for row in self._calls(names or self.names) if row[8]}
 
     def letters(self) -> Counter[str]:
         """How many replies stand in each state."""
@@ -178,8 +178,8 @@ class Box:
                     found[name, row[1] or row[0]] = str(row[10])
         return Counter(found.values())
 
-    def _calls(self) -> list[tuple[object, ...]]:
-        return [row for name in self.names for row in self._rows(name) if row[2] == "call" and not row[1]]
+    def _calls(self, names: Sequence[str]) -> list[tuple[object, ...]]:
+        return [row for name in names for row in self._rows(name) if row[2] == "call" and not row[1]]
 
     def _rows(self, name: str) -> list[tuple[object, ...]]:
         with closing(Reader(self.data / "ledgers" / f"{name}.db")) as reader:

@@ -52,6 +52,8 @@ EARLY = 1.5  # a RING this much before its cycle is due belongs to another call
 VERIFY_AGAIN = 0.3  # seconds between two looks whether the hang-up worked
 VERIFY_LOOKS = 4
 MISSED_WITHIN = 60.0  # a MISSED_CALL so soon after its caller was kept tells nothing new
+OWED = 3.0  # a late end mark comes within this time, or never
+ECHO = 1.0  # a RING or CLIP of the same number so soon after its end is its own, written late: nobody redials faster
 ZOMBIE = 90.0
 LATEST = 8.0  # seconds from RING after which a call is kept even while the channel cannot ask
 
@@ -90,7 +92,7 @@ class Call:
     _doubted: bool = False  # a RING came while the hang-up of a kept call waited: is it still hers?
     _echo: bool = False  # the RING in hand came before the answer to the hang-up of an ended call
     _unsure: bool = False  # whether the last call has gone could not be found out
-    _owed: bool = False  # the last call was believed gone without its end mark
+    _owed: list[float] = field(default_factory=list)  # when calls were believed gone without their end mark
     _waiting: list[tuple[str, float]] = field(default_factory=list)
     _kept: deque[tuple[str, float]] = field(default_factory=lambda: deque(maxlen=16))  # of late, and when
     _looking: bool = False  # the first question of all is under way
@@ -157,7 +159,7 @@ class Call:
         self._before = self.seen.number if self.seen else ""
         self.state, self.rang_at, self.last_ring = "ringing", now, now
         self.seen, self._asks, self._tries = None, 0, 0
-        self._echo = not self._obeyed
+        self._echo = not self._obeyed or now - self.ended_at < ECHO
         self._next = now + ASK_AFTER[0]
         return []
 
@@ -192,9 +194,17 @@ class Call:
     def _clip(self, event: Happening, now: float) -> list[Order]:
         """quiet (CLIP without RING) or ringing: the caller is known."""
         assert isinstance(event, CallerSeen)
+        if event.number and now - self.ended_at < ECHO and same(event.number, self._last()):
+            if self.state == "ringing" and not self._doubted:
+                self.state, self._next = "quiet", None
+            return [Withdraw(ASK)]
         if self.state == "quiet":
             self._rang(event, now)
         return self._known(event, now)
+
+    def _last(self) -> str:
+        """The number of the call that ended last."""
+        return self._before if self.state == "ringing" else _number(self.seen)
 
     def _clip_on(self, event: Happening, now: float) -> list[Order]:
         """kept or leaving: the repeat of the call in hand, or another one whose start we missed."""
@@ -214,7 +224,8 @@ class Call:
         orders: list[Order] = [Withdraw(ASK)]
         repeat = self._doubted and same(_number(seen), _number(self.seen))
         if self._doubted and not repeat:
-            orders.append(Amend("gave-up"))
+            orders.append(Amend("gave-up", _number(self.seen)))
+            self._owed.append(now)
         self.seen, self.state, self._next, self._looks, self._doubted = seen, "kept", None, 0, False
         if repeat:
             return [*orders, self._hang_up()]
@@ -268,8 +279,7 @@ class Call:
     def _ended_early(self, event: Happening, now: float) -> list[Order]:
         """ringing: the caller was quicker than her number, unless the mark is the last caller's."""
         assert isinstance(event, CallEnded)
-        if self._owed and now - self.ended_at < 2.0 and not event.number:
-            self._owed = False
+        if self._pays(event.number, now):
             return []
         if self._doubted:
             return self._end_doubted(now)
@@ -281,12 +291,12 @@ class Call:
     def _end_doubted(self, now: float) -> list[Order]:
         """Nobody told whose the last RING was, and it is over: it was the repeat of the call on disk."""
         self._close(now, owed=False)
-        return [Withdraw(ASK), Amend("gave-up")]
+        return [Withdraw(ASK), Amend("gave-up", _number(self.seen))]
 
     def _ended_first(self, event: Happening, now: float) -> list[Order]:
         """kept: she ended before our hang-up was written."""
-        if self._owed and now - self.ended_at < 2.0:
-            self._owed = False
+        assert isinstance(event, CallEnded)
+        if self._pays(event.number, now):
             return []
         orders = self._gone(now)
         self._close(now, owed=False)
@@ -300,6 +310,7 @@ class Call:
     def _missed(self, event: Happening, now: float) -> list[Order]:
         """quiet: MISSED_CALL of a caller whose ring we did not hear is still a caller."""
         assert isinstance(event, CallEnded)
+        self._pays(event.number, now)
         heard = any(same(event.number, n) and now - t < MISSED_WITHIN for n, t in self._kept)
         if event.mark != "MISSED_CALL" or not event.number or heard:
             return []
@@ -315,10 +326,17 @@ class Call:
         """The call in hand ended before our hang-up: take that back and say so."""
         if self.state == "ringing" and not self._doubted:  # never known: still one record
             return [Withdraw(ASK), Keep(None, outcome="gave-up")]
-        return [Withdraw(HANG), Withdraw(ASK), Amend("gave-up")]
+        return [Withdraw(HANG), Withdraw(ASK), Amend("gave-up", _number(self.seen))]
 
     def _close(self, now: float, owed: bool) -> None:
-        self.state, self._next, self.ended_at, self._owed, self._doubted = "quiet", None, now, owed, False
+        self.state, self._next, self.ended_at, self._doubted = "quiet", None, now, False
+        if owed:
+            self._owed.append(now)
+
+    def _pays(self, number: str, now: float) -> bool:
+        """Is an end mark the late one of an earlier call, believed gone without it?"""
+        self._owed = [at for at in self._owed if now - at < OWED]
+        return not number and bool(self._owed) and self._owed.pop(0) >= 0
 
     # ------------------------------------------------------------------- answers of the modem
 
@@ -343,7 +361,7 @@ class Call:
         return self._known(withheld, now)
 
     def _hang_answered(self, event: Happening, now: float) -> list[Order]:
-        """quiet, ringing: the answer to a hang-up whose call an end mark has closed already, or to `look`."""
+        """quiet, ringing, kept: the answer to a hang-up whose call an end mark has closed already, or to `look`."""
         self._obeyed = self._obeyed or event.tag == HANG  # type: ignore[union-attr]
         if event.tag == ASK and self._looking:  # type: ignore[union-attr]
             self._looking = False
@@ -418,6 +436,9 @@ TABLE: dict[tuple[str, type], _Handler] = {
     ("kept", CallChanged): Call._changed,
     ("kept", Waited): Call._waited,
     ("kept", CallEnded): Call._ended_first,
+    ("kept", Answered): Call._hang_answered,
+    ("kept", Refused): Call._hang_answered,
+    ("kept", Expired): Call._hang_answered,
     ("leaving", Rang): Call._rang_again,
     ("leaving", CallerSeen): Call._clip_on,
     ("leaving", CallChanged): Call._changed,

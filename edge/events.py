@@ -246,9 +246,10 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Amend:
-    """The call kept last ended otherwise than was written."""
+    """The call kept of `number` ended otherwise than was written."""
 
     outcome: str
+    number: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

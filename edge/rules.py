@@ -163,7 +163,7 @@ def decide(request: Request, facts: Facts) -> Verdict:
 # ------------------------------------------------------------------------------------------ pace
 
 CALM_S = 0.4  # after a lone call: long enough for its hang-up, short enough for an answer in seconds
-STORM_S = 4.0  # after a call in a storm: callers come up to 3 s apart, and an SMS would make them hear busy
+STORM_S = 3.5  # after a call in a storm: callers come up to 3 s apart, and an SMS would make them hear busy
 STORM_CALLS, STORM_WINDOW_S = 2, 20.0
 STORM_PATIENCE_S = 60.0  # then a reply goes in any short gap
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
+import zlib
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 from edge import bringup, letters, numbers, sms
 from edge import campaign as campaigns
 from edge.at import POLL, URGENT, Channel, Command
-from edge.call import Call
+from edge.call import Call, same
 from edge.campaign import Campaign
 from edge.events import (
     ASK,
@@ -53,8 +54,9 @@ from edge.rules import STORM_PATIENCE_S, Facts, Later, Never, Now, Request, Verd
 from edge.script import Runner
 
 WATCH_S, REFRESH_S, SWEEP_S = 30.0, 600.0, 300.0
-LOCK_AGAIN_S, STATE_EVERY_S = 0.2, 60.0
+LOCK_AGAIN_S, STATE_EVERY_S = 0.02, 60.0
 ADOPT_MS = 12_000  # two ring cycles: a caller kept longer ago has gone, or has been heard since
+CALLS_KNOWN = 32
 LOOKS = 8  # letters judged in one go
 _REMEDIES = {"empty-store": "sweep", "restart-modem": "refresh"}  # what a refused letter asks for -> what is due
 
@@ -99,7 +101,7 @@ class Station:
         self.condition = bringup.Condition("no-port")
         self.connected_now = False
         self._kept: deque[float] = deque(maxlen=8)  # when the last calls were kept
-        self._call_seq = 0
+        self._calls: dict[str, int] = {}  # the last calls by number as the modem wrote it -> row, for amendments
         self._due: dict[str, float] = {}
         self._to_read: deque[tuple[int, str]] = deque(maxlen=256)
         self._held_until = 0.0
@@ -122,6 +124,7 @@ class Station:
         last = self.ledger.last_call()
         if last and last[1].boot == self._stamp.boot and self._stamp.mono_ms - last[1].mono_ms < ADOPT_MS:
             self.call.adopt(CallerSeen(last[0].number), self.now)
+            self._calls.setdefault(last[0].number, self.ledger.last_call_seq())
 
     def connected(self, stamp: Stamp) -> None:
         """The port is open: bring the modem up."""
@@ -254,7 +257,7 @@ class Station:
             if isinstance(order, Keep):
                 self._keep(order)
             elif isinstance(order, Amend):
-                self.ledger.amend_call(self._stamp, self._call_seq, order.outcome)
+                self.ledger.amend_call(self._stamp, self._row_of(order.number), order.outcome)
             elif isinstance(order, HangUp):
                 timeout = self.channel.profile.reject_timeout
                 self.channel.submit(Command(order.command, order.tag, timeout=timeout, priority=URGENT))
@@ -272,9 +275,17 @@ class Station:
         reply = None if opt_out else self._draft(caller, campaign)
         seq = self.ledger.keep_call(self._stamp, caller, order.outcome, campaign.id, reply, opt_out)
         self._kept.append(self.now)
-        if not order.waiting:
-            self._call_seq = seq
+        number = seen.number if seen else ""
+        self._calls.pop(number, None)
+        self._calls[number] = seq
+        while len(self._calls) > CALLS_KNOWN:
+            del self._calls[next(iter(self._calls))]
         self._letters = None
+
+    def _row_of(self, number: str) -> int:
+        """The row of the last call of `number`, in whatever form the modem wrote it."""
+        known = (seq for one, seq in reversed(self._calls.items()) if same(one, number))
+        return next(known, self.ledger.last_call_seq())
 
     def _draft(self, caller: Caller, campaign: Campaign) -> Draft | None:
         """The reply to queue with a call; none where this line alone knows that it would not be sent."""
@@ -351,7 +362,7 @@ class Station:
         for letter in itertools.islice(due, LOOKS):
             guard = self._guard()
             if guard is None:
-                self._held_until = self.now + LOCK_AGAIN_S
+                self._held_until = self.now + LOCK_AGAIN_S * (1 + zlib.crc32(self.setting.line.encode()) % 5)
                 return False
             with guard:
                 verdict = self._claim(letter)

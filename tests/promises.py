@@ -128,7 +128,6 @@ def _check_letters_in(world: World, rig: Rig) -> None:
     assert all(count <= written[what] for what, count in kept.items()), "a message is in the ledger twice"
 
 
-
 def covers(left: Sequence[A], right: Sequence[B], fits: Callable[[A, B], bool]) -> bool:
     """Can every one on the left have one on the right to itself? (Kuhn's matching.)"""
     taken: dict[int, int] = {}

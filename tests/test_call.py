@@ -147,8 +147,8 @@ def test_the_caller_gives_up_before_her_number_came() -> None:
 def test_the_caller_gives_up_while_our_hang_up_waits_for_the_channel() -> None:
     talk = Talk(channel_free=False)
     assert talk.on(0.0, Rang(), A) == [Keep(A), CHUP]
-    assert talk.on(1.0, CallEnded("^CEND")) == [Amend("gave-up")]
-    assert talk.orders[-3:] == [Withdraw(HANG), Withdraw(ASK), Amend("gave-up")]
+    assert talk.on(1.0, CallEnded("^CEND")) == [Amend("gave-up", A.number)]
+    assert talk.orders[-3:] == [Withdraw(HANG), Withdraw(ASK), Amend("gave-up", A.number)]
     assert talk.on(1.4, Rang(), B) == [Keep(B), CHUP]
 
 
@@ -156,7 +156,7 @@ def test_rings_that_stop_are_an_end_too() -> None:
     talk = Talk(channel_free=False)
     talk.on(0.0, Rang(), A)
     assert talk.on(5.0, Rang()) == []
-    assert talk.on(20.0, Rang()) == [Amend("gave-up")]
+    assert talk.on(20.0, Rang()) == [Amend("gave-up", A.number)]
     silent = Talk(channel_free=False)
     silent.on(0.0, Rang())
     assert silent.on(20.0, Rang()) == [Keep(None, "gave-up")]
@@ -165,7 +165,7 @@ def test_rings_that_stop_are_an_end_too() -> None:
 def test_another_number_is_another_call_even_without_an_end_mark() -> None:
     talk = Talk(channel_free=False)
     talk.on(0.0, Rang(), A)
-    assert talk.on(0.4, Rang(), B) == [Amend("gave-up"), Keep(B), CHUP]
+    assert talk.on(0.4, Rang(), B) == [Amend("gave-up", A.number), Keep(B), CHUP]
     assert Withdraw(HANG) in talk.orders
 
 
@@ -265,8 +265,16 @@ def test_the_repeat_of_a_call_that_does_not_go_is_the_same_call() -> None:
 def test_the_same_voter_calls_again_after_an_end_mark() -> None:
     talk = Talk()
     rejected(talk)
-    rejected(talk, now=0.6)
+    rejected(talk, now=3.0)
     assert len(talk.kept) == 2
+
+
+def test_a_ring_or_number_written_late_is_no_second_call() -> None:
+    talk = Talk()
+    rejected(talk)
+    assert talk.on(0.4, A) == [] and not talk.call.busy
+    assert talk.on(0.5, Rang(), A) == [] and not talk.call.busy
+    assert talk.on(0.6, Rang(), B) == [Keep(B), CHUP]  # the next caller, 0.4 s behind the first
 
 
 # ----------------------------------------------------------------------------- marks of another

@@ -98,9 +98,9 @@ class Road:
         copies = 0 if weather == "lossy" and dice.random() < 0.4 else 1 + (weather == "repeating") * dice.randint(0, 2)
         for _ in range(copies):
             if weather == "garbling" and dice.random() < 0.4:
-                cut = dice.randrange(len(payload))
-                payload = payload[:cut] + bytes([payload[cut] ^ 1 << dice.randrange(8)]) + payload[cut + 1 :]
-                payload = payload[: dice.randint(1, len(payload))]
+                at = int(dice.random() * len(payload))
+                payload = payload[:at] + bytes([payload[at] ^ 1 << dice.randrange(8)]) + payload[at + 1 :]
+                payload = payload[: 1 + int(dice.random() * 2 * len(payload))]
             self._count += 1
             late = dice.uniform(0, 90) if weather in ("late", "repeating") else 0.05
             self.air.append((now + late, self._count, leaf, payload))
@@ -265,6 +265,8 @@ class World:
     def fault(self, rig: Rig, name: str, on: bool, value: float | None = None) -> None:
         self.disturb(rig)
         if on:
+            for other in {"flood", "half-lines"} - {name} if name in ("flood", "half-lines") else ():
+                self.fault(rig, other, on=False)  # together they fill the wire for hours
             rig.sim.fault(name, self.now, value)
             if name in UNSURE and name != "vanish":
                 self.shaky[rig.name].add(name)

@@ -71,6 +71,12 @@ class Reader:
         row = self._db.execute(query).fetchone()
         return (Caller(row[0], unseal(row[1])), Stamp(*row[2:])) if row else None
 
+    def last_call_seq(self) -> int:
+        """The row of the call that came last, or 0."""
+        query = "SELECT seq FROM event WHERE kind = 'call' AND of = 0 ORDER BY seq DESC LIMIT 1"
+        row = self._db.execute(query).fetchone()
+        return int(row[0]) if row else 0
+
     def claims(self, number: str, besides: int = 0) -> list[Claim]:
         """The replies to `number` that this line began to send and that may have arrived; not the one `besides`."""
         return self._claims("caller = ? AND direction = 'out' AND seq <> ?", (seal(number), besides))
