@@ -41,7 +41,7 @@ bench:  ## the figures, with peers side by side; writes bench/latest.json
 
 prove:  ## the long proofs: every kill, every cut (an hour)
 	@.ci/setup dev $(TEST_NEEDS)
-	MISCALL_PROVE=1 $(PY) -m pytest -m prove --timeout 7200
+	MISCALL_PROOF=10 $(PY) -m pytest -m prove --timeout 7200
 
 fuzz:  ## coverage-guided fuzzing for FOR=600 seconds a target
 	@.ci/setup dev

@@ -5,7 +5,7 @@
     script.py     how a dialogue with the modem is written: a generator
     sms/ gsm7.py  text to PDUs and back
     numbers.py    who calls: E.164, short, withheld
-    call.py       the life of one call, as a table
+    call.py       the life of one call, as a table        (recent.py: what it remembers of the last ones)
     rules.py      may this message go now, later or never, and why
     campaign.py   what a number stands for: languages, replies, STOP words
     profile.py    how one model of modem speaks, checked when read

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from edge.profile import Profile
 
 LONGEST = 2048  # characters of one line; the longest real one is a padded PDU of about 700
+IMPATIENCE = 6.0  # seconds that any other command may: a lost answer must not block the channel
 PATIENCE = 20.0  # seconds that an SMS at work may keep a caller waiting; real ones take 2 to 7 s
 GAP = 0.02  # seconds of rest after an answer before a command that is in no hurry
 URGENT, POLL, ROUTINE, SEND = 0, 1, 2, 3  # priorities: a call, a question about it, upkeep, an SMS
@@ -103,7 +104,7 @@ class Channel:
         self._lines: list[str] = []
         self._phase = "idle"  # idle, answer, prompt, aborting, probe
         self._due = 0.0  # when the pending phase has lasted too long
-        self._written = 0.0  # when the body of the pending command left
+        self._written = 0.0  # when the pending command, or its body, left
         self._rested = 0.0  # when a command in no hurry may go
         self._probe = 0  # tries of resynchronisation so far
         self._probe_seen = False
@@ -164,10 +165,10 @@ class Channel:
         return self._rested if self._queue else None
 
     def _limit(self) -> float:
-        """When the pending phase has lasted too long: sooner when a caller waits behind an SMS that hangs."""
-        hurry = self._phase == "answer" and self._pending is not None and self._pending.body is not None
-        if hurry and self._queue and self._queue[0][0] == URGENT:
-            return min(self._due, self._written + PATIENCE)
+        """When the pending phase has lasted too long: sooner when a caller waits behind it."""
+        if self._phase == "answer" and self._pending is not None and self._queue and self._queue[0][0] <= POLL:
+            sends = self._pending.body is not None
+            return min(self._due, self._written + (PATIENCE if sends else IMPATIENCE))
         return self._due
 
     def tick(self, now: float) -> list[Happening]:
@@ -197,7 +198,7 @@ class Channel:
         self._pending, self._lines = command, []
         self._out += command.text.encode("ascii", "replace") + CR
         if command.body is None:
-            self._phase, self._due = "answer", now + command.timeout
+            self._phase, self._due, self._written = "answer", now + command.timeout, now
         else:
             self._phase, self._due = "prompt", now + command.prompt_timeout
 

@@ -53,12 +53,15 @@ def _ask(text: str, timeout: float = 3.0, plain: bool = False) -> _Asking:
 
 
 def bring_up(
-    condition: Condition, known: Mapping[str, Profile], wanted: str, use: Callable[[Profile], None]
+    condition: Condition, known: Mapping[str, Profile], wanted: str, use: Callable[[Profile], None], reset: str = ""
 ) -> Script:
     """Make the line ready, or say in `condition` why it is not, and try again until it is.
 
     wanted   a profile's name, or "auto" to go by what the modem says of itself
-    use      is told the profile, as soon as it is known"""
+    use      is told the profile, as soon as it is known
+    reset    a command to try first, when nothing else brought the modem back"""
+    if reset:
+        yield Command(reset, "", timeout=2.0, priority=POLL)
     while not (yield from _knock()):
         condition.state, condition.detail = "no-answer", "the modem does not answer AT"
         yield Wait(SIM_AGAIN_S)

@@ -15,7 +15,6 @@ Rules of the room:
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -41,6 +40,7 @@ from edge.events import (
     Waited,
     Withdraw,
 )
+from edge.recent import ECHO, Recent, same
 from edge.urc import listed
 
 if TYPE_CHECKING:
@@ -51,21 +51,11 @@ SILENCE = 10.0  # seconds without RING after which the caller has gone (ModemMan
 EARLY = 1.5  # a RING this much before its cycle is due belongs to another call
 VERIFY_AGAIN = 0.3  # seconds between two looks whether the hang-up worked
 VERIFY_LOOKS = 4
-MISSED_WITHIN = 60.0  # a MISSED_CALL so soon after its caller was kept tells nothing new
-OWED = 3.0  # a late end mark comes within this time, or never
-ECHO = 1.0  # a RING or CLIP of the same number so soon after its end is its own, written late: nobody redials faster
-ZOMBIE = 90.0
 LATEST = 8.0  # seconds from RING after which a call is kept even while the channel cannot ask
 
 
 def _number(seen: CallerSeen | None) -> str:
     return seen.number if seen else ""
-
-
-def same(one: str, other: str) -> bool:
-    """Are two spellings of a number one number? National and international forms share eight digits."""
-    a, b = "".join(filter(str.isdigit, one)), "".join(filter(str.isdigit, other))
-    return a == b or (min(len(a), len(b)) >= 7 and a[-8:] == b[-8:])
 
 
 @dataclass
@@ -78,12 +68,15 @@ class Call:
     leaving  our hang-up is written, not yet believed"""
 
     profile: Profile
+    recent: Recent = field(default_factory=Recent)
     state: str = "quiet"
     seen: CallerSeen | None = None  # of the call in hand, then of the last one
     rang_at: float = 0.0  # first RING of the call in hand
     last_ring: float = -1e9
     ended_at: float = -1e9  # when the last call was believed gone
     _before: str = ""  # the number of the call before the one in hand
+    _asked_at: float = -1e9  # when the call list was asked for last
+    _unheard: bool = False  # the call in hand was found in the list: its rings have not been heard yet
     _asks: int = 0  # questions put about the call in hand
     _looks: int = 0
     _next: float | None = None  # when to ask or look again
@@ -92,9 +85,7 @@ class Call:
     _doubted: bool = False  # a RING came while the hang-up of a kept call waited: is it still hers?
     _echo: bool = False  # the RING in hand came before the answer to the hang-up of an ended call
     _unsure: bool = False  # whether the last call has gone could not be found out
-    _owed: list[float] = field(default_factory=list)  # when calls were believed gone without their end mark
     _waiting: list[tuple[str, float]] = field(default_factory=list)
-    _kept: deque[tuple[str, float]] = field(default_factory=lambda: deque(maxlen=16))  # of late, and when
     _looking: bool = False  # the first question of all is under way
     _adopt: CallerSeen | None = None  # caller of the last row before a restart
     _adopt_until: float = 0.0
@@ -113,6 +104,10 @@ class Call:
         if self.state == "kept":
             self.state, self._obeyed = "leaving", False
 
+    def asked(self, now: float) -> None:
+        """AT+CLCC has just been written to the port."""
+        self._asked_at = now
+
     def deadline(self) -> float | None:
         return self._next
 
@@ -123,6 +118,11 @@ class Call:
         self._next = None
         if self.state == "leaving":
             return [AskCalls()]
+        if self._doubted and now - self.last_ring > SILENCE:
+            return self._end_doubted(now)
+        if now >= self.rang_at + LATEST and self._doubted:
+            self._next = self.last_ring + SILENCE + 0.1  # she is on disk already: the number may yet come
+            return []
         if now >= self.rang_at + LATEST:
             return self._known(None, now)
         self._next = self.rang_at + LATEST
@@ -140,7 +140,7 @@ class Call:
     def adopt(self, seen: CallerSeen, now: float, seconds: float = 20.0) -> None:
         """After a restart: a ring of this caller within `seconds` is the call already on disk."""
         self._adopt, self._adopt_until = seen, now + seconds
-        self._kept.append((seen.number, now))
+        self.recent.keep(seen.number, now - ECHO)
 
     @property
     def busy(self) -> bool:
@@ -158,7 +158,7 @@ class Call:
         self._unsure = False
         self._before = self.seen.number if self.seen else ""
         self.state, self.rang_at, self.last_ring = "ringing", now, now
-        self.seen, self._asks, self._tries = None, 0, 0
+        self.seen, self._asks, self._tries, self._unheard = None, 0, 0, False
         self._echo = not self._obeyed or now - self.ended_at < ECHO
         self._next = now + ASK_AFTER[0]
         return []
@@ -173,10 +173,17 @@ class Call:
     def _rang_kept(self, event: Happening, now: float) -> list[Order]:
         """kept: the repeat of a call whose hang-up waits for the channel, or the next one after a silent end?
         The hang-up waits until the number, or the call list, tells."""
+        if self._unheard:
+            self._unheard, self.last_ring = False, now
+            return []
         if now - self.last_ring > SILENCE:
             return self._gone(now) + self._rang(event, now)
+        return self._doubt(now)
+
+    def _doubt(self, now: float) -> list[Order]:
+        """Is it still the kept call that rings? Take the hang-up back until the number or the list tells."""
         kept = self.seen
-        orders = self._rang(event, now)
+        orders = self._rang(Rang(), now)
         self.seen, self._doubted, self._echo = kept, True, False
         return [Withdraw(HANG), *orders]
 
@@ -185,6 +192,9 @@ class Call:
 
         Until the modem has answered our hang-up a RING may still be on its way for the same call."""
         since = now - self.last_ring
+        if self._unheard:
+            self._unheard, self.last_ring = False, now
+            return []
         if since > SILENCE or (self._obeyed and since < self.profile.ring_interval_s - EARLY):
             self._close(now, owed=True)
             return [Withdraw(ASK), *self._rang(event, now)]
@@ -194,17 +204,12 @@ class Call:
     def _clip(self, event: Happening, now: float) -> list[Order]:
         """quiet (CLIP without RING) or ringing: the caller is known."""
         assert isinstance(event, CallerSeen)
-        if event.number and now - self.ended_at < ECHO and same(event.number, self._last()):
-            if self.state == "ringing" and not self._doubted:
-                self.state, self._next = "quiet", None
+        if not self._doubted and self.recent.echo(event.number, now):
+            self.state, self._next = "quiet", None
             return [Withdraw(ASK)]
         if self.state == "quiet":
             self._rang(event, now)
         return self._known(event, now)
-
-    def _last(self) -> str:
-        """The number of the call that ended last."""
-        return self._before if self.state == "ringing" else _number(self.seen)
 
     def _clip_on(self, event: Happening, now: float) -> list[Order]:
         """kept or leaving: the repeat of the call in hand, or another one whose start we missed."""
@@ -212,7 +217,7 @@ class Call:
         if self.seen is None:
             if now - self.rang_at < self.profile.ring_interval_s:
                 return []  # the late number of the caller whom we already keep as unknown
-        elif same(event.number, self.seen.number):
+        elif same(event.number, self.seen.number) or self.recent.echo(event.number, now):
             return []
         before = self._gone(now) if self.state == "kept" else [Withdraw(ASK)]
         self._close(now, owed=True)
@@ -225,7 +230,7 @@ class Call:
         repeat = self._doubted and same(_number(seen), _number(self.seen))
         if self._doubted and not repeat:
             orders.append(Amend("gave-up", _number(self.seen)))
-            self._owed.append(now)
+            self.recent.end(_number(self.seen), now, marked=False)
         self.seen, self.state, self._next, self._looks, self._doubted = seen, "kept", None, 0, False
         if repeat:
             return [*orders, self._hang_up()]
@@ -279,7 +284,7 @@ class Call:
     def _ended_early(self, event: Happening, now: float) -> list[Order]:
         """ringing: the caller was quicker than her number, unless the mark is the last caller's."""
         assert isinstance(event, CallEnded)
-        if self._pays(event.number, now):
+        if self.recent.pays(event.number, now):
             return []
         if self._doubted:
             return self._end_doubted(now)
@@ -296,7 +301,9 @@ class Call:
     def _ended_first(self, event: Happening, now: float) -> list[Order]:
         """kept: she ended before our hang-up was written."""
         assert isinstance(event, CallEnded)
-        if self._pays(event.number, now):
+        if not event.number and not self._obeyed:  # of this call, or of the one whose hang-up is not answered yet?
+            return self._doubt(now)
+        if self.recent.pays(event.number, now):
             return []
         orders = self._gone(now)
         self._close(now, owed=False)
@@ -310,16 +317,15 @@ class Call:
     def _missed(self, event: Happening, now: float) -> list[Order]:
         """quiet: MISSED_CALL of a caller whose ring we did not hear is still a caller."""
         assert isinstance(event, CallEnded)
-        self._pays(event.number, now)
-        heard = any(same(event.number, n) and now - t < MISSED_WITHIN for n, t in self._kept)
-        if event.mark != "MISSED_CALL" or not event.number or heard:
+        self.recent.pays(event.number, now)
+        if event.mark != "MISSED_CALL" or not event.number or self.recent.told(event.number, now):
             return []
         self.seen, self.ended_at = CallerSeen(event.number), now
         return [self._keep(self.seen, "gave-up", now)]
 
     def _keep(self, seen: CallerSeen | None, outcome: str, now: float) -> Keep:
         if seen is not None:
-            self._kept.append((seen.number, now))
+            self.recent.keep(seen.number, now)
         return Keep(seen, outcome)
 
     def _gone(self, now: float) -> list[Order]:
@@ -329,14 +335,9 @@ class Call:
         return [Withdraw(HANG), Withdraw(ASK), Amend("gave-up", _number(self.seen))]
 
     def _close(self, now: float, owed: bool) -> None:
+        """The call in hand is believed gone; `owed` when its end mark has not come."""
         self.state, self._next, self.ended_at, self._doubted = "quiet", None, now, False
-        if owed:
-            self._owed.append(now)
-
-    def _pays(self, number: str, now: float) -> bool:
-        """Is an end mark the late one of an earlier call, believed gone without it?"""
-        self._owed = [at for at in self._owed if now - at < OWED]
-        return not number and bool(self._owed) and self._owed.pop(0) >= 0
+        self.recent.end(_number(self.seen), now, marked=not owed)
 
     # ------------------------------------------------------------------- answers of the modem
 
@@ -344,8 +345,10 @@ class Call:
         """ringing: the call list, or its refusal, answers who rings."""
         if event.tag != ASK:  # type: ignore[union-attr]
             return self._hang_answered(event, now)
+        if self._asked_at < self.rang_at:  # asked before this RING: it may tell of the call before
+            return [AskCalls()]
         incoming = self._incoming(event)
-        for call in sorted(incoming, key=lambda call: self._zombie(call, now)):
+        for call in sorted(incoming, key=lambda call: self.recent.zombie(call.number, now)):
             if call.number:
                 return self._known(CallerSeen(call.number, call.kind, call.validity), now)
         self._asks += 1
@@ -366,7 +369,9 @@ class Call:
         if event.tag == ASK and self._looking:  # type: ignore[union-attr]
             self._looking = False
             for call in self._incoming(event):
-                return self._changed(CallChanged(call), now)
+                orders = self._changed(CallChanged(call), now)
+                self._unheard = self.state in ("kept", "leaving")
+                return orders
         return []
 
     def _looked(self, event: Happening, now: float) -> list[Order]:
@@ -380,7 +385,8 @@ class Call:
             self._close(now, owed=True)
             self._unsure = True
             return []
-        incoming = [call for call in self._incoming(event) if self._is_mine(call) or not self._zombie(call, now)]
+        old = self.recent.zombie
+        incoming = [call for call in self._incoming(event) if self._is_mine(call) or not old(call.number, now)]
         for call in incoming:
             if not self._is_mine(call):  # the next caller: her own row first
                 self._close(now, owed=True)
@@ -395,11 +401,6 @@ class Call:
             return []
         self.state = "kept"
         return [self._hang_up()]
-
-    def _zombie(self, call: ListedCall, now: float) -> bool:
-        """Is this the listing of an earlier call, kept of late, that the modem has not cleared away? Some stay for
-        72 s after a lost end mark; a new call of the same voter is heard by its RING."""
-        return bool(call.number) and any(same(call.number, n) and now - t < ZOMBIE for n, t in self._kept)
 
     def _is_mine(self, call: ListedCall) -> bool:
         """Does CLCC still show the call that is on disk? One kept without a number fits only a listing without."""
@@ -420,31 +421,24 @@ TABLE: dict[tuple[str, type], _Handler] = {
     ("quiet", CallChanged): Call._changed,
     ("quiet", Waited): Call._waited,
     ("quiet", CallEnded): Call._missed,
-    ("quiet", Answered): Call._hang_answered,
-    ("quiet", Refused): Call._hang_answered,
-    ("quiet", Expired): Call._hang_answered,
     ("ringing", Rang): Call._rang_on,
     ("ringing", CallerSeen): Call._clip,
     ("ringing", CallChanged): Call._changed,
     ("ringing", Waited): Call._waited,
     ("ringing", CallEnded): Call._ended_early,
-    ("ringing", Answered): Call._asked,
-    ("ringing", Refused): Call._asked,
-    ("ringing", Expired): Call._asked,
     ("kept", Rang): Call._rang_kept,
     ("kept", CallerSeen): Call._clip_on,
     ("kept", CallChanged): Call._changed,
     ("kept", Waited): Call._waited,
     ("kept", CallEnded): Call._ended_first,
-    ("kept", Answered): Call._hang_answered,
-    ("kept", Refused): Call._hang_answered,
-    ("kept", Expired): Call._hang_answered,
     ("leaving", Rang): Call._rang_again,
     ("leaving", CallerSeen): Call._clip_on,
     ("leaving", CallChanged): Call._changed,
     ("leaving", Waited): Call._waited,
     ("leaving", CallEnded): Call._ended,
-    ("leaving", Answered): Call._looked,
-    ("leaving", Refused): Call._looked,
-    ("leaving", Expired): Call._looked,
 }
+# the modem's answers, however they turn out
+for _state, _handler in (
+    ("quiet", Call._hang_answered), ("ringing", Call._asked), ("kept", Call._hang_answered), ("leaving", Call._looked)
+):  # fmt: skip
+    TABLE.update({(_state, kind): _handler for kind in (Answered, Refused, Expired)})

@@ -28,7 +28,7 @@ from edge import numbers
 from edge import profile as profiles
 from edge.clock import Clock
 from edge.config import BoxConfig, LineConfig
-from edge.ledger import DamagedLedger, Ledger, LedgerFailed, Reader
+from edge.ledger import DamagedLedger, Ledger, LedgerFailed, Reader, failed
 from edge.port import Port, PortError
 from edge.rules import spent_today
 from edge.station import Setting, Station
@@ -47,7 +47,7 @@ class Line:
         self.clock = Clock(vouched=config.clock == "trusted")
         self._claim = _claim(config.data / "ledgers" / f"{line.name}.lock")
         self.ledger = self._open_ledger()
-        self._others: dict[str, Reader] = {}
+        self._others: dict[Path, Reader] = {}
         self._lock = open(config.data / "send.lock", "ab")  # noqa: SIM115  # held open for the process's life
         self.station = Station(
             self._setting(), self.ledger, profiles.load_all(), self.clock.now(),
@@ -63,6 +63,7 @@ class Line:
         self.stopping = False
         self._wake, told = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(told)  # else a signal would wait for the next byte (PEP 475)
+        self._deaf = 0
         self.begin_anew = False  # the uplink has ordered a new store: end, and begin it at the next start
 
     # ------------------------------------------------------------------------------- opening
@@ -114,19 +115,19 @@ class Line:
         return self._locked()
 
     def _siblings(self) -> Sequence[Reader] | None:
-        """Readers of the other lines' ledgers. A line that never ran has nothing to say."""
-        for name in (line.name for line in self.config.lines if line.name != self.line.name):
-            path = self.config.data / "ledgers" / f"{name}.db"
-            reader = self._others.get(name)
-            if reader is not None and not reader.is_current(path):
-                reader.close()
-                del self._others[name]
-            if name not in self._others:
-                try:
-                    self._others[name] = Reader(path)
-                except FileNotFoundError:
-                    continue
-                except sqlite3.Error:
+        """Readers of every other ledger on the card, also those set aside and those of lines no longer configured:
+        a STOP outlives its line. None when a line of ours cannot be read; one that never ran has nothing to say."""
+        live = {line.name for line in self.config.lines}
+        paths = [path for path in self.ledger.path.parent.glob("*.db") if path != self.ledger.path]
+        for gone in [p for p, reader in self._others.items() if p not in paths or not reader.is_current(p)]:
+            self._others.pop(gone).close()
+        for path in (p for p in paths if p not in self._others):
+            try:
+                self._others[path] = Reader(path)
+            except FileNotFoundError:
+                continue
+            except sqlite3.Error:
+                if path.stem in live:
                     return None
         return list(self._others.values())
 
@@ -140,6 +141,9 @@ class Line:
             self._wait()
             self.station.tick(self.clock.now())
             self._write()
+            if self.port is not None and self.station.deaf > self._deaf:  # a dead handle stays dead: open it anew
+                self._disconnect("no-answer", "the modem does not answer AT")
+            self._deaf = self.station.deaf
             self._upkeep()
         self.station.disconnected(self.clock.now(), "stopped", "")
         self._tell_state(force=True)
@@ -185,13 +189,13 @@ class Line:
             except OSError:
                 self._disconnect()
 
-    def _disconnect(self) -> None:
+    def _disconnect(self, state: str = "no-port", words: str = "the modem has gone") -> None:
         assert self.port is not None
         self.port.close()
         self.port = None
         self._reopen_at = time.monotonic() + REOPEN_S[0]
-        self.station.disconnected(self.clock.now(), "no-port", f"{self.line.port} has gone")
-        _say(f"line {self.line.name}: the modem has gone")
+        self.station.disconnected(self.clock.now(), state, f"{self.line.port}: {words}")
+        _say(f"line {self.line.name}: {words}")
 
     # -------------------------------------------------------------------------------- upkeep
 
@@ -335,12 +339,12 @@ def run(config_path: Path | str, name: str) -> int:
     signal.signal(signal.SIGINT, stop)
     try:
         line.run()
-    except DamagedLedger as error:  # found out only now: the next start must not meet it again
-        line.ledger.close()
-        _set_aside(line.ledger.path, "damaged")
-        return _give_up(config, name, error)
-    except LedgerFailed as error:
-        return _give_up(config, name, error)
+    except (LedgerFailed, sqlite3.DatabaseError) as error:
+        why = failed(line.ledger.path, error) if isinstance(error, sqlite3.DatabaseError) else error
+        if isinstance(why, DamagedLedger):  # found out only now: the next start must not meet it again
+            line.ledger.close()
+            _set_aside(line.ledger.path, "damaged")
+        return _give_up(config, name, why)
     return EX_TEMPFAIL if line.begin_anew else 0
 
 

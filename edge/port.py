@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import termios
 from pathlib import Path
 
 import serial
@@ -59,7 +60,7 @@ class Port:
         except BlockingIOError:
             self._serial.close()
             raise PortError("port-held", f"{path} is held by {holder(path) or 'another program'}") from None
-        except (OSError, serial.SerialException) as error:
+        except (OSError, serial.SerialException, termios.error) as error:
             raise _refused(path, error) from None
         self.fd = self._serial.fileno()
         os.set_blocking(self.fd, False)

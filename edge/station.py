@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from edge import bringup, letters, numbers, sms
 from edge import campaign as campaigns
 from edge.at import POLL, URGENT, Channel, Command
-from edge.call import Call, same
+from edge.call import Call
 from edge.campaign import Campaign
 from edge.events import (
     ASK,
@@ -50,12 +50,14 @@ from edge.events import (
 )
 from edge.ledger import Draft, Ledger, Letter, Reader
 from edge.profile import GENERIC, Profile
+from edge.recent import Recent, same
 from edge.rules import STORM_PATIENCE_S, Facts, Later, Never, Now, Request, Verdict, decide, elapsed, rest_after_ring
 from edge.script import Runner
 
 WATCH_S, REFRESH_S, SWEEP_S = 30.0, 600.0, 300.0
 LOCK_AGAIN_S, STATE_EVERY_S = 0.02, 60.0
-ADOPT_MS = 12_000  # two ring cycles: a caller kept longer ago has gone, or has been heard since
+ADOPT_MS = 20_000  # a caller kept longer ago has gone, or has been heard since
+RESET_AGAIN_S, DEAF_MOST = 900.0, 3
 CALLS_KNOWN = 32
 LOOKS = 8  # letters judged in one go
 _REMEDIES = {"empty-store": "sweep", "restart-modem": "refresh"}  # what a refused letter asks for -> what is due
@@ -100,6 +102,9 @@ class Station:
         ledger.recover(stamp)
         self.condition = bringup.Condition("no-port")
         self.connected_now = False
+        self.deaf = 0  # times in a row that the modem did not even resynchronise
+        self._reset_at = 0.0
+        self._recent = Recent()
         self._kept: deque[float] = deque(maxlen=8)  # when the last calls were kept
         self._calls: dict[str, int] = {}  # the last calls by number as the modem wrote it -> row, for amendments
         self._due: dict[str, float] = {}
@@ -116,7 +121,7 @@ class Station:
     def _fresh_modem(self) -> None:
         profile = self.profiles[GENERIC if self.setting.modem == "auto" else self.setting.modem]
         self.channel = Channel(profile)
-        self.call = Call(profile)
+        self.call = Call(profile, self._recent)
         self.runner = Runner(self.channel)
 
     def _adopt(self) -> None:
@@ -135,7 +140,10 @@ class Station:
         self._bring_up()
 
     def _bring_up(self) -> None:
-        script = bringup.bring_up(self.condition, self.profiles, self.setting.modem, self._use)
+        reset = ""
+        if self.deaf >= DEAF_MOST and self.now >= self._reset_at:
+            reset, self._reset_at = self.channel.profile.soft_reset[0], self.now + RESET_AGAIN_S
+        script = bringup.bring_up(self.condition, self.profiles, self.setting.modem, self._use, reset)
         self.runner.start(script, self.now)
 
     def disconnected(self, stamp: Stamp, state: str, words: str) -> None:
@@ -159,6 +167,7 @@ class Station:
 
     def _use(self, profile: Profile) -> None:
         self.channel.profile = self.call.profile = profile
+        self.deaf = 0
         self._obey(self.call.look())
 
     # ----------------------------------------------------------------------------------- time
@@ -206,8 +215,11 @@ class Station:
         if self.call.busy:
             self._take_back()
         data = self.channel.outgoing(self.now)
-        if self.channel.begun is not None and self.channel.begun.tag == HANG:
+        begun = self.channel.begun.tag if self.channel.begun is not None else ""
+        if begun == HANG:
             self.call.hung_up(self.now)
+        elif begun == ASK:
+            self.call.asked(self.now)
         return data
 
     def deadline(self) -> float | None:
@@ -245,6 +257,7 @@ class Station:
         self._lose()
         self._due["sweep"] = 0.0  # what it announced meanwhile went to nobody
         self.condition.state = "no-answer" if deaf else "starting"
+        self.deaf += deaf
         self._bring_up()
 
     def _take_back(self) -> None:

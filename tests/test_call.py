@@ -6,20 +6,30 @@ import pytest
 
 from edge import call as room
 from edge import profile
-from edge.call import ASK, BUSY, HANG, Amend, AskCalls, Call, HangUp, Keep, Order, Withdraw, same
+from edge.call import Call
 from edge.events import (
+    ASK,
+    BUSY,
+    HANG,
+    Amend,
     Answered,
+    AskCalls,
     CallChanged,
     CallEnded,
     CallerSeen,
     Expired,
+    HangUp,
     Happening,
+    Keep,
     ListedCall,
     Noise,
+    Order,
     Rang,
     Refused,
     Waited,
+    Withdraw,
 )
+from edge.recent import same
 
 GENERIC = profile.load_all()["generic"]
 A, B = CallerSeen("+919812345678", 145, 0), CallerSeen("+919800000001", 145, 0)
@@ -51,6 +61,8 @@ class Talk:
     def _obey(self, orders: list[Order], now: float) -> list[Order]:
         kept = [o for o in orders if not isinstance(o, Withdraw)]
         self.orders += orders
+        if any(isinstance(o, AskCalls) for o in orders):
+            self.call.asked(now)
         if self.free and any(isinstance(o, HangUp) and o.tag == HANG for o in orders):
             self.call.hung_up(now)
         return kept
@@ -392,3 +404,92 @@ def test_nothing_is_due_when_nobody_rings() -> None:
     assert call.deadline() is None and call.tick(9.0) == []
     call.hung_up(0.0)
     assert call.state == "quiet"
+
+
+# ------------------------------------------------------- while the hang-up waits for the channel
+
+
+def waiting_hang_up(now: float = 0.0) -> Talk:
+    """A caller who is on disk, her hang-up queued behind an SMS."""
+    talk = Talk(channel_free=False)
+    assert talk.on(now, Rang(), A) == [Keep(A), CHUP]
+    return talk
+
+
+def test_a_ring_takes_the_hang_up_back_until_it_is_known_whose_it_is() -> None:
+    talk = waiting_hang_up()
+    assert talk.on(5.0, Rang()) == [] and Withdraw(HANG) in talk.orders
+    assert talk.on(5.1, A) == [CHUP] and len(talk.kept) == 1
+    talk.on(10.0, Rang())
+    assert talk.on(10.1, B) == [Amend("gave-up", A.number), Keep(B), CHUP]
+
+
+def test_a_repeat_without_a_number_waits_for_the_list_and_is_no_second_record() -> None:
+    talk = waiting_hang_up()
+    talk.on(5.0, Rang())
+    assert talk.tick(5.2) == [AskCalls()]
+    assert talk.tick(5.0 + room.LATEST) == []  # the channel is blocked: she is on disk, nothing is lost by waiting
+    assert talk.on(14.0, listing(A.number)) == [CHUP] and len(talk.kept) == 1
+
+
+def test_a_repeat_that_nobody_lists_was_her_last_one() -> None:
+    talk = waiting_hang_up()
+    assert talk.on(20.0, Rang()) == [Amend("gave-up", A.number)] and talk.call.state == "ringing"
+    talk = waiting_hang_up()
+    talk.on(5.0, Rang())
+    given: list[Order] = []
+    for moment in room.ASK_AFTER:
+        talk.tick(5.0 + moment)
+        given = talk.on(5.01 + moment, listing())
+    assert given == [Amend("gave-up", A.number)] and not talk.call.busy
+    ended = waiting_hang_up()
+    ended.on(5.0, Rang())
+    assert ended.on(6.0, CallEnded("NO CARRIER")) == [Amend("gave-up", A.number)]
+    silent = waiting_hang_up()
+    silent.on(5.0, Rang())
+    silent.tick(5.0 + room.LATEST)
+    assert silent.tick(5.2 + room.SILENCE) == [Amend("gave-up", A.number)]
+
+
+def test_a_list_asked_for_before_the_ring_says_nothing_about_it() -> None:
+    talk = Talk()
+    talk.on(0.0, Rang())
+    talk.call.asked(-0.1)
+    assert talk.on(0.1, listing(A.number)) == [AskCalls()]
+    assert talk.on(0.2, listing(B.number))[-1] == CHUP
+
+
+def test_an_end_mark_while_another_hang_up_is_unanswered_proves_nothing() -> None:
+    talk = Talk()
+    talk.on(0.0, Rang(), A)  # our hang-up of A is written, its answer slow
+    talk.free = False
+    assert talk.on(0.4, Rang(), B) == [Keep(B), CHUP]
+    assert talk.on(0.9, CallEnded("^CEND")) == [] and talk.call.state == "ringing"  # A's, or B's?
+    assert talk.on(1.0, listing(B.number)) == [AskCalls()] or talk.on(1.1, listing(B.number)) == [CHUP]
+    assert [k.seen for k in talk.kept] == [A, B]
+
+
+def test_the_first_ring_of_a_call_found_in_the_list_is_no_repeat() -> None:
+    for free in (True, False):
+        talk = Talk(channel_free=free)
+        talk.call.look()
+        assert talk.on(0.1, listing(A.number))[-1] == CHUP
+        if free:
+            talk.on(0.2, Answered(HANG))
+        assert talk.on(1.0, Rang()) == [] and talk.call.state in ("kept", "leaving")
+
+
+def test_a_lost_modem_leaves_one_record_of_a_caller_not_yet_known() -> None:
+    talk = Talk()
+    assert talk.call.lost() == []
+    talk.on(0.0, Rang())
+    assert talk.call.lost() == [Keep(None)]
+
+
+def test_a_listing_of_a_call_long_gone_is_no_caller() -> None:
+    talk = Talk()
+    rejected(talk)
+    talk.on(5.0, Rang(), B)
+    talk.on(5.1, Answered(HANG))
+    assert talk.on(5.2, listing(A.number)) == [] and not talk.call.busy
+    assert [k.seen for k in talk.kept] == [A, B]

@@ -19,8 +19,8 @@ WORDS = {"edge.events", "edge.settings", "edge.gate", "edge.gsm7", "edge.stopwor
 FILES = {"sync.durable"}  # opens a file, knows nobody
 # Rooms that decide: bytes, events and the time go in, events and orders come out.
 PURE = {
-    "edge.at", "edge.urc", "edge.script", "edge.bringup", "edge.call", "edge.rules", "edge.numbers", "edge.sms",
-    "edge.campaign", "edge.profile", "edge.config", "edge.fold",
+    "edge.at", "edge.urc", "edge.script", "edge.bringup", "edge.call", "edge.recent", "edge.rules", "edge.numbers",
+    "edge.sms", "edge.campaign", "edge.profile", "edge.config", "edge.fold",
 }  # fmt: skip
 # A line's conduct: pure too, but for the ledger that it writes.
 CONDUCT = {"edge.letters", "edge.station"}

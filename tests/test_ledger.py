@@ -184,6 +184,21 @@ def test_a_language_is_remembered_and_the_last_choice_wins(book: Ledger) -> None
     assert book.language(VOTER.number) == "mr"
 
 
+def test_a_pdu_that_nobody_can_read_is_kept_once(book: Ledger) -> None:
+    for _ in range(2):
+        book.keep_unreadable(T0, "0791FF")
+    assert [r[10] for r in book.rows(1)] == ["unreadable-sms"]
+    assert book._db.execute("SELECT pdu FROM unreadable").fetchall() == [("0791FF",)]
+
+
+def test_claims_made_before_the_clock_was_trusted_are_dated_when_it_is(book: Ledger) -> None:
+    seq = queued(book)
+    book.set_state(Stamp("boot-a", 2000, 5, 0), seq, "sending")
+    book.redate(later(60))
+    [claim] = book.claims(VOTER.number)
+    assert claim.at == later(1) and book.last_call_seq() == 2
+
+
 def test_parts_wait_for_their_siblings(book: Ledger) -> None:
     key = (VOTER.number, 42, 2)
     book.keep_part(T0, *key, 2, "world", b"", b"f2")

@@ -15,7 +15,9 @@ Rules of the room:
 from __future__ import annotations
 
 from edge.ledger.reader import Reader
-from edge.ledger.schema import DamagedLedger, Draft, LedgerFailed, Letter, pack_extra, seal, unseal
+from edge.ledger.schema import DamagedLedger, Draft, LedgerFailed, Letter, failed, pack_extra, seal, unseal
 from edge.ledger.writer import Ledger
 
-__all__ = ["DamagedLedger", "Draft", "Ledger", "LedgerFailed", "Letter", "Reader", "pack_extra", "seal", "unseal"]
+__all__ = [
+    "DamagedLedger", "Draft", "Ledger", "LedgerFailed", "Letter", "Reader", "failed", "pack_extra", "seal", "unseal",
+]  # fmt: skip

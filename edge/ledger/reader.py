@@ -85,8 +85,8 @@ class Reader:
         """The replies that may fall into today's purse of this line's SIM; not the one `besides`."""
         if not now.trusted:
             return self._claims("seq <> ?", (besides,))
-        two_days = "seq <> ? AND (sent_boot = ? OR sent_clock < 2 OR sent_at_ms > ?)"
-        return self._claims(two_days, (besides, now.boot, now.at_ms - 2 * 86_400_000))
+        dated = self._claims("seq <> ? AND sent_at_ms > ? AND sent_clock >= 2", (besides, now.at_ms - 2 * 86_400_000))
+        return dated + self._claims("seq <> ? AND sent_clock < 2", (besides,))
 
     def _claims(self, where: str, values: tuple[object, ...]) -> list[Claim]:
         query = (

@@ -32,6 +32,7 @@ SCHEMA = (
     CREATE INDEX message_caller ON message(caller);
     CREATE INDEX message_open ON message(state) WHERE state IN ('queued', 'held', 'sending');
     CREATE INDEX message_sent ON message(sent_at_ms) WHERE sent_boot IS NOT NULL;
+    CREATE INDEX message_undated ON message(sent_clock) WHERE sent_clock < 2;
     CREATE TABLE optout(caller TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE language(caller TEXT PRIMARY KEY, language TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE part(

@@ -180,7 +180,7 @@ class Ledger(Reader):
 
     def open_letters(self) -> list[Letter]:
         """Outbound messages still to be sent, oldest first; of very many only the oldest MOST_OPEN."""
-        return self._letters("state IN ('queued', 'held')", most=MOST_OPEN)
+        return self._letters("state IN ('queued', 'held', 'sending') AND state <> 'sending'", most=MOST_OPEN)
 
     def recover(self, stamp: Stamp) -> int:
         """After a restart: what was being sent has an unknown fate. Returns how many those are."""
@@ -223,7 +223,8 @@ class Ledger(Reader):
         """Messages sent since wall time `since_ms` of which some part has this reference, newest first.
 
         References are one octet and wrap, so the caller must also compare the recipient."""
-        found = self._letters("sent_at_ms >= ? AND state NOT IN ('delivered', 'failed')", (since_ms,))
+        open_ = "sent_boot IS NOT NULL AND sent_at_ms >= ? AND state NOT IN ('delivered', 'failed')"
+        found = self._letters(open_, (since_ms,))
         return [letter for letter in reversed(found) if reference in letter.refs]
 
     # ------------------------------------------------------------------------------ inbound
