@@ -40,7 +40,7 @@ from edge.events import (
     Waited,
     Withdraw,
 )
-from edge.recent import ECHO, Recent, same
+from edge.recent import Recent, same
 from edge.urc import listed
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ class Call:
     _tries: int = 0  # hang-up commands of the profile used so far
     _obeyed: bool = True  # the modem has answered our last hang-up
     _doubted: bool = False  # a RING came while the hang-up of a kept call waited: is it still hers?
+    _vendor: bool = False  # a vendor's URC is being read: RING and CLIP of the same call are still to come
     _echo: bool = False  # the RING in hand came before the answer to the hang-up of an ended call
     _unsure: bool = False  # whether the last call has gone could not be found out
     _waiting: list[tuple[str, float]] = field(default_factory=list)
@@ -140,7 +141,7 @@ class Call:
     def adopt(self, seen: CallerSeen, now: float, seconds: float = 20.0) -> None:
         """After a restart: a ring of this caller within `seconds` is the call already on disk."""
         self._adopt, self._adopt_until = seen, now + seconds
-        self.recent.keep(seen.number, now - ECHO)
+        self.recent.keep(seen.number, now)
 
     @property
     def busy(self) -> bool:
@@ -159,7 +160,7 @@ class Call:
         self._before = self.seen.number if self.seen else ""
         self.state, self.rang_at, self.last_ring = "ringing", now, now
         self.seen, self._asks, self._tries, self._unheard = None, 0, 0, False
-        self._echo = not self._obeyed or now - self.ended_at < ECHO
+        self._echo = not self._obeyed or self.recent.awaits(now)
         self._next = now + ASK_AFTER[0]
         return []
 
@@ -204,7 +205,7 @@ class Call:
     def _clip(self, event: Happening, now: float) -> list[Order]:
         """quiet (CLIP without RING) or ringing: the caller is known."""
         assert isinstance(event, CallerSeen)
-        if not self._doubted and self.recent.echo(event.number, now):
+        if not self._vendor and not self._doubted and self.recent.echo(event.number, now):
             self.state, self._next = "quiet", None
             return [Withdraw(ASK)]
         if self.state == "quiet":
@@ -214,10 +215,11 @@ class Call:
     def _clip_on(self, event: Happening, now: float) -> list[Order]:
         """kept or leaving: the repeat of the call in hand, or another one whose start we missed."""
         assert isinstance(event, CallerSeen)
+        late = not self._vendor and self.recent.echo(event.number, now)
         if self.seen is None:
             if now - self.rang_at < self.profile.ring_interval_s:
                 return []  # the late number of the caller whom we already keep as unknown
-        elif same(event.number, self.seen.number) or self.recent.echo(event.number, now):
+        elif late or same(event.number, self.seen.number):
             return []
         before = self._gone(now) if self.state == "kept" else [Withdraw(ASK)]
         self._close(now, owed=True)
@@ -257,7 +259,10 @@ class Call:
         if call.status == 6:
             return self.on(CallEnded("changed", call.number), now)
         if call.status == 4 and call.number:
-            return self.on(CallerSeen(call.number, call.kind, call.validity), now)
+            self._vendor = True
+            orders = self.on(CallerSeen(call.number, call.kind, call.validity), now)
+            self._vendor = False
+            return orders
         return self.on(Rang(), now) if call.status == 4 and self.state == "quiet" else []
 
     def _waited(self, event: Happening, now: float) -> list[Order]:
@@ -325,7 +330,7 @@ class Call:
 
     def _keep(self, seen: CallerSeen | None, outcome: str, now: float) -> Keep:
         if seen is not None:
-            self.recent.keep(seen.number, now)
+            self.recent.keep(seen.number, now, told=not self._vendor)
         return Keep(seen, outcome)
 
     def _gone(self, now: float) -> list[Order]:

@@ -1,7 +1,7 @@
 """What a line remembers of its last callers, to tell a new call from the tail of an old one.
 
-Modems write late: a RING or a number after the call's end, an end mark seconds after the call left the list, a
-listing of a call that is long gone. Nobody redials within ECHO seconds, so a number that quick is no new call.
+Modems write late: an end mark seconds after the call left the list, a listing of a call that is long gone, and,
+where a vendor's URC tells the caller first, her RING and CLIP after we have hung up.
 Kept across a restart of the modem; pure, the time comes in.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 
-ECHO = 1.5  # a number so soon after it was kept, or its call had ended, is only written late
+ECHO = 1.5  # so long a RING and CLIP may come behind a vendor's URC, or behind the call's end
 OWED = 3.0  # a late end mark comes within this time, or never
 MISSED = 60.0  # a MISSED_CALL so soon after its caller was kept tells nothing new
 ZOMBIE = 90.0  # so long a modem may list a call that has ended (72 s were seen)
@@ -28,16 +28,18 @@ class Recent:
 
     def __init__(self) -> None:
         self._kept: deque[tuple[str, float]] = deque(maxlen=16)  # numbers, and when they were kept
-        self._ended: tuple[str, float] = ("", -1e9)
+        self._untold: list[tuple[str, float]] = []  # known by a vendor's URC, their CLIP still to come
         self._owed: list[float] = []  # when calls were believed gone without their end mark
 
-    def keep(self, number: str, now: float) -> None:
-        """A call of `number` has been kept."""
+    def keep(self, number: str, now: float, told: bool = True) -> None:
+        """A call of `number` has been kept; `told` when its RING and CLIP have been heard."""
         self._kept.append((number, now))
+        if not told:
+            self._untold.append((number, now))
 
     def end(self, number: str, now: float, marked: bool) -> None:
         """The call of `number` is believed gone; without an end mark that may still come."""
-        self._ended = (number, now)
+        self._untold = [(one, now if same(one, number) else at) for one, at in self._untold if now - at < ECHO]
         if not marked:
             self._owed.append(now)
 
@@ -50,9 +52,16 @@ class Recent:
         return True
 
     def echo(self, number: str, now: float) -> bool:
-        """Is `number` that of a call just kept or just ended, only written late?"""
-        gone, at = self._ended
-        return bool(number) and ((now - at < ECHO and same(number, gone)) or self._within(ECHO, number, now))
+        """Is this CLIP the late one of a call kept or ended a moment ago? It is expected once."""
+        for entry in self._untold:
+            if same(number, entry[0]) and now - entry[1] < ECHO:
+                self._untold.remove(entry)
+                return True
+        return False
+
+    def awaits(self, now: float) -> bool:
+        """May a RING be the late one of such a call?"""
+        return any(now - at < ECHO for _, at in self._untold)
 
     def told(self, number: str, now: float) -> bool:
         """Does a MISSED_CALL of `number` tell of a call that is kept already?"""

@@ -113,6 +113,7 @@ class Station:
         self._letters: list[Letter] | None = None  # open letters, read anew when something changed
         self._fresh_modem()
         self._dated = False  # do this boot's rows stand under a trusted clock?
+        self._drafts: dict[str, Draft] = {}  # the line's replies, by language
         self._told, self._told_at = "", -STATE_EVERY_S  # the state that headquarters knows, and since when
         self._adopt()
 
@@ -308,10 +309,11 @@ class Station:
         if any(elapsed(c.at, self._stamp) < campaign.once_per_s for c in claims if c.campaign == campaign.id):
             return None
         language = campaigns.choose_language(self.ledger.language(caller.number), self.setting.language, campaign)
-        text = campaigns.reply_text(campaign, language, self.setting.values or {})
-        if not text:
-            return None
-        return Draft(text, language, sms.count(text).parts)
+        if language not in self._drafts:
+            text = campaigns.reply_text(campaign, language, self.setting.values or {})
+            self._drafts[language] = Draft(text, language, sms.count(text).parts)
+        draft = self._drafts[language]
+        return draft if draft.text else None
 
     # ------------------------------------------------------------------------------------ jobs
 

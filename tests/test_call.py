@@ -282,11 +282,23 @@ def test_the_same_voter_calls_again_after_an_end_mark() -> None:
 
 
 def test_a_ring_or_number_written_late_is_no_second_call() -> None:
+    for late in ([A], [Rang(), A], [Rang()]):
+        talk = Talk()
+        assert talk.on(0.0, changed(4, A.number))[-1] == CHUP  # known before its RING was written
+        assert talk.on(0.1, changed(6, A.number), Answered(HANG)) == []
+        assert talk.on(0.4, *late) == []
+        assert talk.on(0.5, Rang(), B) == [Keep(B), CHUP]  # the next caller, 0.4 s behind the first
     talk = Talk()
     rejected(talk)
-    assert talk.on(0.4, A) == [] and not talk.call.busy
-    assert talk.on(0.5, Rang(), A) == [] and not talk.call.busy
-    assert talk.on(0.6, Rang(), B) == [Keep(B), CHUP]  # the next caller, 0.4 s behind the first
+    assert talk.on(0.6, Rang(), A) == [Keep(A), CHUP]  # her RING and CLIP had been heard: she calls again
+
+
+def test_a_number_written_late_while_the_next_caller_is_in_hand_is_nobody_new() -> None:
+    talk = Talk()
+    talk.on(0.0, changed(4, A.number))
+    talk.on(0.05, changed(4, B.number))
+    assert talk.on(0.2, Rang(), A, Rang(), B) == []
+    assert [k.seen.number for k in talk.kept if k.seen] == [A.number, B.number]
 
 
 # ----------------------------------------------------------------------------- marks of another
