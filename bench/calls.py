@@ -123,7 +123,7 @@ def card(delay_ms: int, rounds: int, lines: int) -> list[Figure]:
     """On a card whose fdatasync takes so much longer."""
     with (
         tempfile.TemporaryDirectory() as name,
-        running(*_slow(delay_ms, Path(name)), lines, send_s=SOON) as (box, watches),
+        running(*slow(delay_ms, Path(name)), lines, send_s=SOON) as (box, watches),
     ):
         calls = spread(watches, rounds, max(0.8, 8 * delay_ms / 1000), Voters(2))
         time.sleep(4 * delay_ms / 1000 + 0.3)
@@ -138,7 +138,7 @@ def card(delay_ms: int, rounds: int, lines: int) -> list[Figure]:
     ]
 
 
-def _slow(delay_ms: int, folder: Path) -> tuple[Sequence[str], Mapping[str, str]]:
+def slow(delay_ms: int, folder: Path) -> tuple[Sequence[str], Mapping[str, str]]:
     """What a line must be started with so that every fdatasync waits: a preloaded library, or strace without gcc."""
     if not shutil.which("gcc"):
         slow = f"inject=fdatasync,fsync:delay_exit={delay_ms * 1000}"

@@ -11,6 +11,8 @@ Rules of the room:
   SMS prompt), then a question whose answer carries its own name, a different one at each try. All that comes
   before that name is late and is thrown away, so a late OK never answers the next command.
 - Nothing is written into a prompt that has meanwhile been withdrawn: ESC goes instead.
+- A file that the modem hands over lies raw in the stream, as many bytes as were announced, and only where a
+  command fetches one: they are taken out before lines are cut, so sound is never read as a URC.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from __future__ import annotations
 import heapq
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from edge import urc
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 LONGEST = 2048  # characters of one line; the longest real one is a padded PDU of about 700
 IMPATIENCE = 6.0  # seconds that any other command may: a lost answer must not block the channel
 PATIENCE = 20.0  # seconds that an SMS at work may keep a caller waiting; real ones take 2 to 7 s
+MOST_RAW = 4 << 20  # bytes of one fetched file; three minutes of sound are 3 MB
 GAP = 0.02  # seconds of rest after an answer before a command that is in no hurry
 URGENT, POLL, ROUTINE, SEND = 0, 1, 2, 3  # priorities: a call, a question about it, upkeep, an SMS
 
@@ -39,6 +42,7 @@ _ERRORS = ("ERROR", "COMMAND NOT SUPPORT", "TOO MANY PARAMETERS", "NA")
 _CODED = re.compile(r"\+(CME|CMS|EXT) ERROR:\s*(\d*)|MODEM ERROR:\s*(\d*)")
 _DIAL_FINALS = ("NO CARRIER", "BUSY", "NO ANSWER", "NO DIALTONE", "NO DIAL TONE")
 _HEX = re.compile(r"[0-9A-Fa-f]{16,}$")
+_BLOCK = re.compile(r": ?DATA, ?(\d{1,7})$")
 # Questions to resynchronise with: every family answers them at once, each under its own name.
 _PROBES = ("+CMGF", "+CMEE", "+CREG", "+CPMS")
 _PROBE_TIMEOUT = 2.0
@@ -49,7 +53,9 @@ class Command:
     """One order to the modem. `text` without its CR; `tag` comes back in its answer; `timeout` seconds.
 
     body    the PDU in hex, written after the prompt, then Ctrl-Z (27.005 3.5.1)
-    plain   the answer's lines carry no prefix (AT+CGMI and its like)"""
+    raw     a file's bytes, written as they are after the prompt, which may be CONNECT
+    plain   the answer's lines carry no prefix (AT+CGMI and its like)
+    fetch   the answer hands a file over: so many bytes behind CONNECT; 0: as each `DATA,<count>` line says"""
 
     text: str
     tag: str
@@ -58,6 +64,13 @@ class Command:
     body: str | None = None
     prompt_timeout: float = 10.0
     plain: bool = False
+    raw: bytes | None = field(default=None, repr=False)
+    fetch: int | None = None
+
+    @property
+    def sends(self) -> bool:
+        """Does it wait for a prompt before its text?"""
+        return self.body is not None or self.raw is not None
 
     @property
     def prefix(self) -> str:
@@ -111,6 +124,9 @@ class Channel:
         self._out = bytearray()
         self.begun: Command | None = None  # the command that the last `outgoing` has begun
         self._pdu_due: PduArrived | None = None  # +CMT or +CDS was read, its PDU line comes next
+        self._raw = bytearray()  # what the pending command has fetched
+        self._raw_due = 0  # so many bytes of it come next
+        self._tail = b""  # a line without its end, while one is fetched
 
     # -------------------------------------------------------------------------------- orders
 
@@ -167,7 +183,7 @@ class Channel:
     def _limit(self) -> float:
         """When the pending phase has lasted too long: sooner when a caller waits behind it."""
         if self._phase == "answer" and self._pending is not None and self._queue and self._queue[0][0] <= POLL:
-            sends = self._pending.body is not None
+            sends = self._pending.sends
             return min(self._due, self._written + (PATIENCE if sends else IMPATIENCE))
         return self._due
 
@@ -188,24 +204,43 @@ class Channel:
     def receive(self, data: bytes, now: float) -> list[Happening]:
         """What `data` tells, in the order in which it was said."""
         events: list[Happening] = []
+        data, self._tail = self._tail + data, b""
+        while data and self._pending is not None and self._pending.fetch is not None:
+            data, found = self._fetched(data, now)
+            events += found
         for line in self._split.feed(data):
             events += self._line(line, now)
         if self._split.rest and self._split.take_prompt():
             self._prompted(now)
         return events
 
+    def _fetched(self, data: bytes, now: float) -> tuple[bytes, list[Happening]]:
+        """Take from `data` what is due of a file, or else one line; returns the rest, and what the line told."""
+        if self._raw_due:
+            taken = data[: self._raw_due]
+            self._raw += taken
+            self._raw_due -= len(taken)
+            return data[len(taken) :], []
+        end = data.find(b"\n") + 1
+        if not end:  # the file begins behind the line's very end, which may come in another read
+            self._tail = data[-LONGEST:]
+            return b"", []
+        lines = self._split.feed(data[:end])
+        return data[end:], [event for line in lines for event in self._line(line, now)]
+
     def _begin(self, command: Command, now: float) -> None:
-        self._pending, self._lines = command, []
+        self._pending, self._lines, self._raw_due = command, [], 0
+        self._raw.clear()
         self._out += command.text.encode("ascii", "replace") + CR
-        if command.body is None:
+        if not command.sends:
             self._phase, self._due, self._written = "answer", now + command.timeout, now
         else:
             self._phase, self._due = "prompt", now + command.prompt_timeout
 
     def _prompted(self, now: float) -> None:
         command = self._pending
-        if self._phase == "prompt" and command is not None and command.body is not None:
-            self._out += command.body.encode("ascii", "replace") + SUB
+        if self._phase == "prompt" and command is not None:
+            self._out += command.raw if command.raw is not None else (command.body or "").encode("ascii") + SUB
             self._phase, self._due, self._written = "answer", now + command.timeout, now
         else:  # withdrawn, or a prompt that nobody asked for: leave it
             self._out += ESC
@@ -216,8 +251,8 @@ class Channel:
         if self._pdu_due is not None and _HEX.match(line):
             pdu, self._pdu_due = PduArrived(line, self._pdu_due.report), None
             return [pdu]
-        if line == ">":  # a prompt that shares its read with what came behind it
-            self._prompted(now)
+        if line == ">" or (line == "CONNECT" and self._moves_a_file()):
+            self._prompted(now)  # a prompt that shares its read with what came behind it
             return []
         mine = self._mine(line)
         if not mine:
@@ -232,6 +267,10 @@ class Channel:
         if self._phase == "idle" or self._pending is None:
             return [Noise(len(line))]
         return self._answer(self._pending, line, mine, now)
+
+    def _moves_a_file(self) -> bool:
+        """Is CONNECT the prompt of a file's upload?"""
+        return self._pending is not None and self._pending.raw is not None
 
     def _dialling(self) -> bool:
         return self._pending is not None and self._pending.dials
@@ -248,6 +287,8 @@ class Channel:
         return bool(self._lines) and self._lines[-1].startswith(("+CMGR:", "+CMGL:")) and bool(_HEX.match(line))
 
     def _answer(self, command: Command, line: str, mine: bool, now: float) -> Iterable[Happening]:
+        if command.fetch is not None and self._announced(line, command.fetch):
+            return []
         if mine:
             self._lines.append(line)
             del self._lines[:-512]  # a full SIM holds 50 messages; more is babble
@@ -255,9 +296,11 @@ class Channel:
         if line == "OK":
             written = self._phase == "answer"
             self._free(now)
+            if command.sends and not written:
+                return [Refused(command.tag, "CANCELLED")]
             if command.body is not None and not self._lines:  # OK without +CMGS (SIM7600 manual 9.2.13)
-                return [Expired(command.tag) if written else Refused(command.tag, "CANCELLED")]
-            return [Answered(command.tag, tuple(self._lines))]
+                return [Expired(command.tag)]
+            return [Answered(command.tag, tuple(self._lines), bytes(self._raw))]
         coded = _CODED.match(line)
         if coded or line in _ERRORS or (command.dials and line in _DIAL_FINALS):
             self._free(now)
@@ -270,13 +313,22 @@ class Channel:
             return []
         return [] if line == command.text or line == command.body else [Noise(len(line))]
 
+    def _announced(self, line: str, size: int) -> bool:
+        """Does `line` say that bytes of the file come next?"""
+        found = _BLOCK.search(line)
+        if size == 0 and found:
+            self._raw_due = min(int(found.group(1)), MOST_RAW - len(self._raw))
+        elif size and line == "CONNECT":
+            self._raw_due = min(size, MOST_RAW)
+        return self._raw_due > 0
+
     def _free(self, now: float) -> None:
         self._phase, self._pending, self._rested = "idle", None, now + GAP
 
     # ------------------------------------------------------------------------ resynchronising
 
     def _resynchronise(self, now: float) -> list[Happening]:
-        self._pending, self._lines, self._pdu_due = None, [], None
+        self._pending, self._lines, self._pdu_due, self._raw_due = None, [], None, 0
         if self._probe >= len(_PROBES):
             self._phase, self._probe = "idle", 0
             return [Deaf()]

@@ -48,8 +48,6 @@ def _campaign_problems(box: config.BoxConfig, name: str, file: Path) -> list[Pro
     problems = []
     if found.id != name:
         problems.append(Problem(str(file), "id", f'"{found.id}" is not the name of the file', f'"{name}"'))
-    if why := campaign.refusal(found):
-        problems.append(Problem(str(file), "mode", why, '"missed-call" or "opt-out"'))
     families = {language.partition("-")[0] for language in found.languages}
     for place, line in enumerate(box.lines, 1):
         if line.campaign == name and line.language and line.language.partition("-")[0] not in families:

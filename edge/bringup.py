@@ -127,17 +127,18 @@ def _sim_usable(condition: Condition) -> Generator[Command | Wait, Answer | None
 def settings(profile: Profile) -> Generator[Command | Wait, Answer | None, str]:
     """Send every setting; returns the one that was refused though it is not optional, or ""."""
     for init in (_MUST, *profile.init):
-        if not (yield from _set(init)) and not init.optional:
+        if not (yield from send_setting(init)) and not init.optional:
             return init.cmd
     return ""
 
 
-def _set(init: Init) -> Generator[Command | Wait, Answer | None, bool]:
+def send_setting(init: Init, priority: int = POLL) -> Generator[Command | Wait, Answer | None, bool]:
+    """Send one setting, with its alternatives and repetitions; True when the modem took one."""
     for attempt in range(init.retry + 1):
         if attempt:
             yield Wait(init.gap)
         for text in (init.cmd, *init.alternatives):
-            answer = yield Command(text, "", timeout=init.timeout, priority=POLL)
+            answer = yield Command(text, "", timeout=init.timeout, priority=priority)
             if isinstance(answer, Answered):
                 return True
     return False

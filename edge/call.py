@@ -1,4 +1,4 @@
-"""The life of one call on a missed-call line, as a table.
+"""The life of one call until it is rejected, or handed over to be answered, as a table.
 
 Rules of the room:
 - It decides and does nothing: events and the time go in, orders come out. `Keep` always stands before the
@@ -35,6 +35,7 @@ from edge.events import (
     Keep,
     ListedCall,
     Order,
+    PickUp,
     Rang,
     Refused,
     Waited,
@@ -69,6 +70,7 @@ class Call:
 
     profile: Profile
     recent: Recent = field(default_factory=Recent)
+    answers: bool = False  # callers are answered, once they are on disk, in place of being rejected
     state: str = "quiet"
     seen: CallerSeen | None = None  # of the call in hand, then of the last one
     rang_at: float = 0.0  # first RING of the call in hand
@@ -241,6 +243,9 @@ class Call:
         waited = seen is not None and any(same(seen.number, n) and now - t < SILENCE for n, t in self._waiting)
         if not waited and not (again and same(_number(adopted), _number(seen))):
             orders.append(self._keep(seen, "missed", now))
+        if self.answers:  # from here on the call is `talk`'s
+            self._close(now, owed=False)
+            return [*orders, PickUp()]
         return [*orders, self._hang_up()]
 
     def _hang_up(self) -> Order:
@@ -423,27 +428,20 @@ _Handler = Callable[[Call, Happening, float], list[Order]]
 TABLE: dict[tuple[str, type], _Handler] = {
     ("quiet", Rang): Call._rang,
     ("quiet", CallerSeen): Call._clip,
-    ("quiet", CallChanged): Call._changed,
-    ("quiet", Waited): Call._waited,
     ("quiet", CallEnded): Call._missed,
     ("ringing", Rang): Call._rang_on,
     ("ringing", CallerSeen): Call._clip,
-    ("ringing", CallChanged): Call._changed,
-    ("ringing", Waited): Call._waited,
     ("ringing", CallEnded): Call._ended_early,
     ("kept", Rang): Call._rang_kept,
     ("kept", CallerSeen): Call._clip_on,
-    ("kept", CallChanged): Call._changed,
-    ("kept", Waited): Call._waited,
     ("kept", CallEnded): Call._ended_first,
     ("leaving", Rang): Call._rang_again,
     ("leaving", CallerSeen): Call._clip_on,
-    ("leaving", CallChanged): Call._changed,
-    ("leaving", Waited): Call._waited,
     ("leaving", CallEnded): Call._ended,
 }
-# the modem's answers, however they turn out
+# a vendor's word, a second caller, and the modem's answers, however they turn out
 for _state, _handler in (
     ("quiet", Call._hang_answered), ("ringing", Call._asked), ("kept", Call._hang_answered), ("leaving", Call._looked)
 ):  # fmt: skip
     TABLE.update({(_state, kind): _handler for kind in (Answered, Refused, Expired)})
+    TABLE.update({(_state, CallChanged): Call._changed, (_state, Waited): Call._waited})

@@ -1,4 +1,4 @@
-"""What a number stands for: issue, languages, replies, and the words that stop them.
+"""What a number stands for: issue, languages, replies, a conversation, and the words that stop them.
 
 A campaign is one TOML file. `parse` and `load` refuse what is wrong with all problems at once;
 `check` then tells what is allowed but dear, illegal or unkind, each with a remedy. Texts may hold
@@ -10,19 +10,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from edge import sms, stopwords
+from edge import advice, menu, sms, stopwords
+from edge.advice import Finding
+from edge.menu import CODE, LANGUAGE, Callback, Menu
 from edge.settings import SettingsError, Table, parse_quiet
 from edge.settings import parse as parse_toml
 from edge.settings import read as read_toml
 
 MODES = ("missed-call", "menu", "callback", "opt-out")
-_ANSWERED = ("missed-call", "opt-out")  # by this version
-_LANGUAGE = r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*"
-_CODE = {"pattern": r"[a-z0-9-]{1,64}", "allowed": "a-z, 0-9 and -, at most 64"}
+_TALKING = ("menu", "callback")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 PURSE = 90  # SMS a day that a SIM sends unless box.toml says otherwise: what `check` reckons with
@@ -33,11 +34,22 @@ class CampaignError(SettingsError):
 
 
 class Referendum(NamedTuple):
-    """This campaign is one option of an issue; `policy`: which of a caller's calls counts."""
+    """This campaign is one option of an issue, or asks for it by key (`option` is "" then); `policy`: which of a
+    caller's answers counts. Answers count from `opens_ms` to `closes_ms`, milliseconds since 1970; None: always."""
 
     issue: str
     option: str
     policy: str
+    opens_ms: int | None = None
+    closes_ms: int | None = None
+
+
+class Event(NamedTuple):
+    """What the campaign invites to, at `at_ms`, milliseconds since 1970."""
+
+    id: str
+    title: str
+    at_ms: int
 
 
 @dataclass(frozen=True)
@@ -54,18 +66,9 @@ class Campaign:
     referendum: Referendum | None = None
     version: int = 1
     path: str = ""
-
-
-class Finding(NamedTuple):
-    """Something about a campaign that its author should know; an "error" keeps a line from starting."""
-
-    severity: Literal["error", "warning"]
-    key: str
-    problem: str
-    remedy: str
-
-    def __str__(self) -> str:
-        return f"{self.severity}: {self.key}: {self.problem}; {self.remedy}"
+    menu: Menu | None = None
+    callback: Callback | None = None
+    event: Event | None = None
 
 
 # ------------------------------------------------------------------------------------ reading
@@ -84,38 +87,78 @@ def load(path: Path | str, known: Collection[str] | None = None) -> Campaign:
 
 
 def _campaign(top: Table, known: Collection[str] | None) -> Campaign:
-    reply = top.table("reply")
+    reply, referendum, event = top.table("reply"), top.table("referendum"), top.table("event")
+    mode = top.text("mode", choices=MODES)
     campaign = Campaign(
-        id=top.text("id", **_CODE),
+        id=top.text("id", **CODE),
         title=top.text("title"),
-        mode=top.text("mode", choices=MODES),
-        languages=top.texts("languages", pattern=_LANGUAGE, allowed='language codes such as "hi", "en", "pt-BR"'),
+        mode=mode,
+        languages=top.texts("languages", pattern=LANGUAGE, allowed='language codes such as "hi", "en", "pt-BR"'),
         replies=_replies(reply, known),
         once_per_s=reply.table("policy").duration("once_per", "24h"),
-        quiet=_quiet(top.table("schedule")),
-        referendum=_referendum(top.table("referendum")) if "referendum" in top else None,
+        quiet=_quiet(top.table("schedule"), ""),
+        referendum=_referendum(referendum, mode) if "referendum" in top else None,
         version=top.integer("version", 1, low=1),
         path=top.file,
+        event=_event(event) if "event" in top else None,
     )
-    for laid_out_later in ("menu", "callback", "consent", "event", "grievance"):
-        top.opaque(laid_out_later)
+    campaign = _with_menu(top, campaign, known)
     top.finish(CampaignError)
     return campaign
+
+
+def _with_menu(top: Table, campaign: Campaign, known: Collection[str] | None) -> Campaign:
+    """The same campaign with what it says and asks: [menu], [callback], [consent], [grievance]."""
+    purpose = top.table("consent").text("purpose", "", **CODE)
+    due_s = top.table("grievance").duration("due", "24h")
+    placed, calls = top.table("callback", required=campaign.mode == "callback"), "callback" in top
+    campaign = replace(campaign, callback=_callback(placed) if calls else None)
+    table = top.table("menu", required=campaign.mode in _TALKING or calls)
+    if "menu" not in top:
+        placed.opaque("identity")
+        return campaign
+    vote, event = campaign.referendum, campaign.event
+    context = menu.Context(campaign.languages, vote.issue if vote else "", event.id if event else "", purpose)
+    read = replace(
+        menu.read(table, context, placed.table("identity") if calls else None),
+        due_s=due_s,
+        opens_ms=vote.opens_ms if vote else None,
+        closes_ms=vote.closes_ms if vote else None,
+        case_sms=_case_sms(table.table("sms"), known),
+    )
+    return replace(campaign, menu=read)
 
 
 def _replies(table: Table, known: Collection[str] | None) -> dict[str, str]:
     replies = {}
     for language in table.names():
-        if language == "policy":
-            continue
-        if not re.fullmatch(_LANGUAGE, language):
-            table.refuse(language, "no language", 'a code such as "hi", "en", "pt-BR", or "policy"')
-        inner = table.table(language)
-        replies[language] = inner.text("text", allowed="the text of the SMS, not empty")
-        if wrong := _wrong_placeholder(replies[language], known):
-            names = ", ".join(f"{{{name}}}" for name in sorted(known or ("number", "office")))
-            inner.refuse("text", wrong, f"{names}, and what stands below [box.text] of box.toml")
+        if language != "policy":
+            inner = table.table(language)
+            replies[language] = _sms(inner, "text", known)
+            _check_language(table, language, ', or "policy"')
     return replies
+
+
+def _case_sms(table: Table, known: Collection[str] | None) -> dict[str, str]:
+    """[menu.sms]: the SMS with the reference of a case, in each language."""
+    texts = {}
+    for language in table.names():
+        texts[language] = _sms(table, language, {*(known or ()), "reference"} if known is not None else None)
+        _check_language(table, language)
+    return texts
+
+
+def _check_language(table: Table, language: str, more: str = "") -> None:
+    if not re.fullmatch(LANGUAGE, language):
+        table.refuse(language, "no language", 'a code such as "hi", "en", "pt-BR"' + more)
+
+
+def _sms(table: Table, key: str, known: Collection[str] | None) -> str:
+    text = table.text(key, allowed="the text of the SMS, not empty")
+    if wrong := _wrong_placeholder(text, known):
+        names = ", ".join(f"{{{name}}}" for name in sorted(known or ("number", "office")))
+        table.refuse(key, wrong, f"{names}, and what stands below [box.text] of box.toml")
+    return text
 
 
 def _wrong_placeholder(text: str, known: Collection[str] | None) -> str:
@@ -127,28 +170,53 @@ def _wrong_placeholder(text: str, known: Collection[str] | None) -> str:
     return ""
 
 
-def _quiet(schedule: Table) -> tuple[int, int] | None:
-    written = schedule.text("quiet", "")
+def _quiet(table: Table, default: str) -> tuple[int, int] | None:
+    written = table.text("quiet", default)
     span = parse_quiet(written)
     if written and not span:
-        schedule.refuse("quiet", f'"{written}" is no span', '"22:00-06:00" and the like')
+        table.refuse("quiet", f'"{written}" is no span', '"22:00-06:00" and the like')
     return span
 
 
-def _referendum(table: Table) -> Referendum:
-    return Referendum(
-        table.text("issue", **_CODE),
-        table.text("option", **_CODE),
+def _moment(table: Table, key: str, default: str | None = None) -> int | None:
+    """Milliseconds since 1970 of a date and time with its zone."""
+    allowed = '"2026-12-01T18:00:00+05:30" and the like, in quotes, with the zone'
+    pattern = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})"
+    written = table.text(key, default, pattern=pattern, allowed=allowed)
+    if not re.fullmatch(pattern, written):
+        return None
+    try:
+        return int(datetime.fromisoformat(written).timestamp() * 1000)
+    except ValueError:
+        table.refuse(key, f'"{written}" is on no calendar', allowed)
+        return None
+
+
+def _referendum(table: Table, mode: str) -> Referendum:
+    referendum = Referendum(
+        table.text("issue", **CODE),
+        table.text("option", "" if mode in _TALKING else None, **CODE),
         table.text("policy", "last", choices=("first", "last", "void-if-both")),
+        _moment(table, "opens", ""),
+        _moment(table, "closes", ""),
     )
+    if (referendum.opens_ms or 0) >= (referendum.closes_ms or float("inf")):
+        table.refuse("closes", "it closes before it opens", "a moment after `opens`")
+    return referendum
 
 
-def refusal(campaign: Campaign) -> str:
-    """Why a line must not start with this campaign, in one sentence; empty when it may."""
-    if campaign.mode in _ANSWERED:
-        return ""
-    allowed = " or ".join(f'"{mode}"' for mode in _ANSWERED)
-    return f'{campaign.path}: mode: "{campaign.mode}" is not yet answered by this version; allowed: {allowed}'
+def _event(table: Table) -> Event:
+    return Event(table.text("id", **CODE), table.text("title"), _moment(table, "at") or 0)
+
+
+def _callback(table: Table) -> Callback:
+    return Callback(
+        table.integer("tries", 3, low=1, high=3),
+        table.duration("apart", "2h"),
+        table.duration("within", "24h"),
+        _quiet(table, "21:00-09:00") or (0, 0),
+        table.integer("minutes_per_day", 120, low=1, high=1440),
+    )
 
 
 # ------------------------------------------------------------------------------------ replying
@@ -167,7 +235,17 @@ def choose_language(remembered: str, line: str, campaign: Campaign) -> str:
 
 def reply_text(campaign: Campaign, language: str, values: Mapping[str, str]) -> str:
     """The SMS in a language that `choose_language` gave, with its placeholders filled; empty: no reply."""
-    text = campaign.replies.get(language, "")
+    return _filled(campaign.replies.get(language, ""), values)
+
+
+def case_text(campaign: Campaign, language: str, values: Mapping[str, str]) -> str:
+    """The SMS with a case's {reference}, in the caller's language or the nearest there is; empty: no SMS."""
+    texts = campaign.menu.case_sms if campaign.menu else {}
+    wishes = (language, *campaign.languages, "en", *texts)
+    return _filled(next((texts[found] for wish in wishes if (found := _match(wish, texts))), ""), values)
+
+
+def _filled(text: str, values: Mapping[str, str]) -> str:
     return _PLACEHOLDER.sub(lambda found: values.get(found[1], ""), text)
 
 
@@ -201,11 +279,7 @@ def check(campaign: Campaign, longest: Mapping[str, str]) -> list[Finding]:
     """What the author of a campaign should know, in the order of the file.
 
     `longest` has the longest value of each placeholder on any box that runs the campaign."""
-    findings = []
-    if campaign.mode not in _ANSWERED:
-        findings.append(
-            Finding("warning", "mode", f'"{campaign.mode}" is not yet answered by this version', 'use "missed-call"')
-        )
+    findings: list[Finding] = []
     for language in campaign.languages:
         if campaign.replies and language not in campaign.replies:
             other = choose_language(language, "", campaign)
@@ -222,16 +296,44 @@ def check(campaign: Campaign, longest: Mapping[str, str]) -> list[Finding]:
     if not campaign.quiet:
         problem = "no quiet hours: replies go out at night too"
         findings.append(Finding("warning", "schedule.quiet", problem, 'add quiet = "22:00-06:00" below [schedule]'))
-    return findings
+    return findings + _check_menu(campaign, longest)
+
+
+def _check_menu(campaign: Campaign, longest: Mapping[str, str]) -> list[Finding]:
+    if not campaign.menu:
+        return []
+    findings = []
+    kinds = {node.kind for node in campaign.menu.nodes.values()}
+    for kind, there in (("referendum", campaign.referendum), ("event", campaign.event)):
+        if there and kind not in kinds:
+            findings.append(advice.warn(kind, "nobody is asked", f'a node of kind = "{kind}" asks'))
+    if "referendum" in kinds and campaign.menu.closes_ms is None:
+        remedy = 'closes = "2026-12-01T18:00:00+05:30"'
+        findings.append(advice.warn("referendum.closes", "answers count for ever", remedy))
+    if campaign.mode == "menu":
+        problem = "the caller pays for a call that is answered"
+        findings.append(advice.warn("mode", problem, 'mode = "callback" is kinder: it cuts the call and rings back'))
+    elif campaign.mode != "callback":
+        findings.append(advice.warn("menu", f'nobody hears it with mode "{campaign.mode}"', '"menu" or "callback"'))
+    findings += advice.menu(campaign.menu)
+    for language, text in campaign.menu.case_sms.items():
+        key, values = f"menu.sms.{language}", {"reference": "0" * 7, **longest}
+        findings += _check_filled(key, text, values)
+        if (cost := sms.count(_filled(text, values))).parts > 1:
+            findings.append(advice.warn(key, f"{cost.parts} SMS a case", _shorten(_filled(text, values), cost)))
+    return findings + list(advice.callback(campaign.callback, campaign.menu) if campaign.callback else ())
+
+
+def _check_filled(key: str, text: str, longest: Mapping[str, str]) -> list[Finding]:
+    unfilled = [name for name in placeholders(text) if name not in longest]
+    allowed = ", ".join(f"{{{name}}}" for name in sorted(longest))
+    remedy = f"known are {allowed}; add it below [box.text] of box.toml"
+    return [Finding("error", key, f"nothing fills {{{name}}}", remedy) for name in unfilled[:1]]
 
 
 def _check_reply(campaign: Campaign, language: str, longest: Mapping[str, str]) -> list[Finding]:
     key, text = f"reply.{language}.text", campaign.replies[language]
-    findings = []
-    if unfilled := [name for name in placeholders(text) if name not in longest]:
-        allowed = ", ".join(f"{{{name}}}" for name in sorted(longest))
-        problem = f"nothing fills {{{unfilled[0]}}}"
-        findings.append(Finding("error", key, problem, f"known are {allowed}; add it below [box.text] of box.toml"))
+    findings = _check_filled(key, text, longest)
     if language not in campaign.languages:
         problem = f"{language} is not among the languages: only callers who once chose it get this reply"
         findings.append(Finding("warning", key, problem, "add it to languages"))

@@ -47,12 +47,14 @@ class LineConfig:
 
 @dataclass(frozen=True, slots=True)
 class HqLink:
-    """Where headquarters' broker is; `ca`, `cert`, `key` are paths of PEM files, or empty."""
+    """Where headquarters' broker is; `ca`, `cert`, `key` are paths of PEM files, or empty; `data_mb_per_day` (millions
+    of bytes) is what sound may cost on the road in a day, 0: none is sent."""
 
     url: str = field(repr=False)  # may hold a password
     ca: str = ""
     cert: str = ""
     key: str = ""
+    data_mb_per_day: float = 5.0
 
     @property
     def tls(self) -> bool:
@@ -70,7 +72,8 @@ class HqLink:
 @dataclass(frozen=True, slots=True)
 class BoxConfig:
     """One box. `listen` is "" when the local page is switched off; `campaigns` is the folder beside the file, and
-    `data / "campaigns"` has those that headquarters delivered."""
+    `data / "campaigns"` has those that headquarters delivered; `recordings_days` is how long a recording stays here
+    after headquarters has acknowledged it."""
 
     path: Path
     id: str
@@ -84,6 +87,7 @@ class BoxConfig:
     hq: HqLink
     listen: str
     campaigns: Path
+    recordings_days: int = 90
 
     def line(self, name: str) -> LineConfig:
         """The line called `name`. Raises ConfigError that lists those there are."""
@@ -119,6 +123,7 @@ def load(path: Path | str) -> BoxConfig:
         hq=_hq(hq, base),
         listen=_listen(page),
         campaigns=base / campaigns.text("folder", "campaigns"),
+        recordings_days=box.integer("recordings_days", 90, high=36_500),
     )
     _cross_check(top, config)
     top.finish(ConfigError)
@@ -189,7 +194,8 @@ def _texts(table: settings.Table) -> dict[str, str]:
 
 
 def _hq(table: settings.Table, base: Path) -> HqLink:
-    link = HqLink(table.text("url"), *(_path(table, key, base, "") for key in ("ca", "cert", "key")))
+    ca, cert, key = (_path(table, key, base, "") for key in ("ca", "cert", "key"))
+    link = HqLink(table.text("url"), ca, cert, key, table.decimal("data_mb_per_day", 5.0, high=100_000.0))
     try:
         parts = urlsplit(link.url)
         broken = not parts.hostname or parts.port == 0 or bool(parts.path.strip("/") or parts.query)

@@ -114,10 +114,27 @@ class CallChanged:
 
 @dataclass(frozen=True, slots=True)
 class CallEnded:
-    """An end mark was read: NO CARRIER, ^CEND, VOICE CALL: END, MISSED_CALL, HANGUP."""
+    """An end mark was read: NO CARRIER, ^CEND, VOICE CALL: END, MISSED_CALL, HANGUP. `cause` is the network's reason
+    (3GPP 24.008 table 10.5.123) where the mark tells one, else -1."""
 
     mark: str
     number: str = field(default="", repr=False)  # MISSED_CALL names its caller
+    cause: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class CallConnected:
+    """A vendor's mark that a call is up: VOICE CALL: BEGIN, ^CONN, MO CONNECTED, CONNECT."""
+
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileMark:
+    """A module that plays and records files by itself told how that went: `played`, `failed`, or `recorded` (it has
+    ended a recording by itself)."""
+
+    what: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +214,7 @@ class Answered:
 
     tag: str
     lines: tuple[str, ...] = ()
+    data: bytes = field(default=b"", repr=False)  # what a fetch brought
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,13 +244,14 @@ class Deaf:
 
 
 Happening = (
-    Rang | CallerSeen | Waited | CallChanged | CallEnded | MessageStored | ReportStored | PduArrived | StorageFull
-    | SimChanged | Registered | Restarted | NetworkTime | Keyed | Noise | Answered | Refused | Expired | Deaf
+    Rang | CallerSeen | Waited | CallChanged | CallConnected | CallEnded | FileMark | MessageStored | ReportStored
+    | PduArrived | StorageFull | SimChanged | Registered | Restarted | NetworkTime | Keyed | Noise | Answered | Refused
+    | Expired | Deaf
 )  # fmt: skip
 
 # ------------------------------------------------------------------------------------- ordered
 
-ASK, HANG, BUSY = "call:ask", "call:hang", "call:busy"  # the tags of the three commands about a call
+ASK, HANG, BUSY = "call:ask", "call:hang", "call:busy"  # the tags of the three commands about a caller who rings
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +280,11 @@ class HangUp:
 
 
 @dataclass(frozen=True, slots=True)
+class PickUp:
+    """Answer the caller who was kept just now: she is on disk."""
+
+
+@dataclass(frozen=True, slots=True)
 class AskCalls:
     """Ask AT+CLCC; its tag is ASK."""
 
@@ -272,11 +296,14 @@ class Withdraw:
     tag: str
 
 
-Order = Keep | Amend | HangUp | AskCalls | Withdraw
+Order = Keep | Amend | HangUp | PickUp | AskCalls | Withdraw
 
 # ----------------------------------------------------------------------------------------- kept
 
-KINDS = ("store", "call", "message", "optout", "language", "line", "note")
+KINDS = (
+    "store", "call", "message", "optout", "language", "line", "note",
+    "step", "answer", "recording", "case", "consent", "order",
+)  # fmt: skip
 
 
 class Row(NamedTuple):
@@ -289,11 +316,14 @@ class Row(NamedTuple):
     campaign  id, or "" (amendments leave it empty)
     caller    E.164, or the raw string of a short or alphanumeric one, or "" (amendments: "")
     caller_kind  a CallerKind, or "" (amendments)
-    state     call: outcome; message: state; optout: "on"; language: BCP 47; line: state;
-              note: what was noted
+    state     call: outcome; message, recording, case, order: state; optout: "on"; language: BCP 47; line: state;
+              note: what was noted; step: one of dialogue.STEPS; answer: the value; consent: the purpose
     seconds   talk time of a call, else 0
     extra     "" or a JSON object, compact, keys sorted: message: direction text language parts
-              reason; store: line number campaign channel; line: operator, words
+              reason; store: line number campaign channel; line: operator, words; call that we placed: for try why;
+              step: call node key ms; answer: call node key issue language; recording: call node tags language file
+              case ms speech_ms sha256; case: call recording node tags language reference opened_ms due_ms; consent:
+              call node wording language evidence; order: order why (`call`, `for`, `recording` are rows of this store)
     """
 
     seq: int

@@ -20,7 +20,7 @@ from edge.events import Row
 from edge.fold import Place, Told
 from edge.ledger import Reader, unseal
 
-_KIND = {"calls": "call", "messages": "message"}
+_KIND = {"calls": "call", "messages": "message", "recordings": "recording"}
 _NOTHING = Row(0, 0, "", "", 0, 0, 0, "", "", "", "", 0, "")
 
 
@@ -50,9 +50,7 @@ def fields(what: str) -> list[str]:
     place = Place("", "", "")
     if what == "events":
         return list(event(_NOTHING, place))
-    if what in _KIND:
-        return list(fold.TELL[_KIND[what]](_NOTHING, place))
-    return ["id", "at", "box", "line", "campaign", "number", "seconds", "file", "tags", "state"]
+    return list(fold.TELL[_KIND[what]](_NOTHING, place))
 
 
 def event(row: Row, place: Place) -> Told:
@@ -75,7 +73,7 @@ def _of_ledger(ledger: Reader, what: str) -> Iterator[Told]:
             rows = [_open(Row(*values)) for values in page]  # type: ignore[arg-type]
             yield from (event(row, place) for row in rows)
             after = rows[-1].seq
-    elif what in _KIND:  # no line of this version records
+    else:
         kind = _KIND[what]
         for row in fold.fold(fold.grouped(ledger.rows)):
             if row.kind == kind:

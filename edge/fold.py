@@ -1,8 +1,9 @@
-"""What a ledger's rows mean now: calls and messages as the exports tell them, the same at the box and at HQ.  Pure.
+"""What a ledger's rows mean now: calls, messages, recordings, answers, cases and consents as the exports tell them, the
+same at the box and at HQ.  Pure.
 
-A thing's first row fixes its id, time and number; later rows that name its seq replace the outcome or state, the
-seconds and the reason, in the order of their seq.  Rows must come grouped: each first row followed by its own
-amendments.  `GROUPED` is the SQL order that does it; `grouped` does it for a source that can only be read in order.
+A thing's first row fixes its id, time and number; later rows of the same kind that name its seq replace the outcome or
+state, the seconds and the reason, in the order of their seq.  Rows must come grouped: each first row followed by its
+own amendments.  `GROUPED` is the SQL order that does it; `grouped` does it for a source that can only be read in order.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ GROUPED = 'CASE "of" WHEN 0 THEN seq ELSE "of" END, seq'
 _PAGE = 1000
 _E164 = ("international", "national")
 TRUSTED = 2
+MAX_AT_MS = 253_402_300_800_000  # the year 10000: the first instant that RFC 3339 cannot say
+WITH_SOUND = ("recording", "kept")  # states of a recording whose file is on the box
 
 Told = dict[str, object]
 
@@ -56,7 +59,7 @@ def fold(rows: Iterable[Sequence[object]]) -> Iterator[Row]:
             if thing:
                 yield thing
             thing = row
-        elif thing and row.of == thing.seq:
+        elif thing and row.of == thing.seq and row.kind == thing.kind:
             thing = amend(thing, row)
     if thing:
         yield thing
@@ -125,7 +128,87 @@ def message(row: Row, place: Place) -> Told:
     }
 
 
-TELL: dict[str, Callable[[Row, Place], Told]] = {"call": call, "message": message}
+def recording(row: Row, place: Place) -> Told:
+    """One object of the recordings export; `file` is relative to the box's data folder, "" when there is none."""
+    extra = _told(row.extra)
+    return {
+        "id": _id(row, place),
+        "at": rfc3339(row.at_ms),
+        "box": place.box,
+        "line": place.line,
+        "campaign": row.campaign,
+        "number": _number(row),
+        "seconds": row.seconds,
+        "file": f"recordings/{extra['file']}" if row.state in WITH_SOUND and "file" in extra else "",
+        "tags": extra.get("tags", ""),
+        "state": row.state,
+    }
+
+
+def answer(row: Row, place: Place) -> Told:
+    """One object of the answers export; `call` is the id of the call in which it was given."""
+    extra = _told(row.extra)
+    return {
+        "id": _id(row, place),
+        "call": _other(extra.get("call"), place),
+        "at": rfc3339(row.at_ms),
+        "box": place.box,
+        "campaign": row.campaign,
+        "language": extra.get("language", ""),
+        "number": _number(row),
+        "node": extra.get("node", ""),
+        "key": extra.get("key", ""),
+        "value": row.state,
+        "issue": extra.get("issue", ""),
+    }
+
+
+def case(row: Row, place: Place) -> Told:
+    """One object of the cases export; `opened` is when the caller rang, `recording` the id of what she said, or ""."""
+    extra = _told(row.extra)
+    return {
+        "id": _id(row, place),
+        "opened": _time(extra.get("opened_ms"), row.at_ms),
+        "state": row.state,
+        "tag": extra.get("tags", ""),
+        "due": _time(extra.get("due_ms"), row.at_ms),
+        "reference": extra.get("reference", ""),
+        "number": _number(row),
+        "box": place.box,
+        "line": place.line,
+        "campaign": row.campaign,
+        "recording": _other(extra.get("recording"), place),
+        "language": extra.get("language", ""),
+    }
+
+
+def consent(row: Row, place: Place) -> Told:
+    """One object of the consents export; `wording` is the beginning of the SHA-256 of what she agreed to."""
+    extra = _told(row.extra)
+    return {
+        "id": _id(row, place),
+        "number": _number(row),
+        "purpose": row.state,
+        "wording": extra.get("wording", ""),
+        "language": extra.get("language", ""),
+        "channel": extra.get("channel", "call"),
+        "at": rfc3339(row.at_ms),
+        "evidence": extra.get("evidence", ""),
+        "box": place.box,
+        "line": place.line,
+        "campaign": row.campaign,
+        "call": _other(extra.get("call"), place),
+    }
+
+
+TELL: dict[str, Callable[[Row, Place], Told]] = {
+    "call": call, "message": message, "recording": recording, "answer": answer, "case": case, "consent": consent,
+}  # fmt: skip
+
+
+def language(row: Row) -> str:
+    """The language in which a thing came about, "" when its rows do not say."""
+    return str(_told(row.extra).get("language", ""))
 
 
 def harmless(value: object) -> object:
@@ -135,6 +218,16 @@ def harmless(value: object) -> object:
 
 def _id(row: Row, place: Place) -> str:
     return f"{place.box}:{place.line}:{place.store}-{row.seq}"
+
+
+def _other(seq: object, place: Place) -> str:
+    """The id of another thing of the same ledger, or ""."""
+    return f"{place.box}:{place.line}:{place.store}-{seq}" if type(seq) is int and seq > 0 else ""
+
+
+def _time(at_ms: object, otherwise: int) -> str:
+    """A time that a row carries beside its own."""
+    return rfc3339(at_ms if type(at_ms) is int and 0 <= at_ms < MAX_AT_MS else otherwise)
 
 
 def _number(row: Row) -> str | None:

@@ -1,8 +1,8 @@
 """The gate in front of both web pages: who may ask, what may be asked, and what every answer carries.
 
-It lets through GET and HEAD only, so that no address can change anything; it refuses a Host that is not
-ours, so that a foreign web site cannot read the page through a name that it points at this machine (DNS
-rebinding); and it adds to every answer the headers that forbid inline code, foreign addresses, framing
+It lets through GET and HEAD only, so that no address can change anything, unless an application wants POST too: then
+only from its own pages, which a browser tells by Origin. It refuses a Host that is not ours, so that a foreign web site
+cannot read the page through a name that it points at this machine (DNS rebinding); and it adds to every answer the headers that forbid inline code, foreign addresses, framing
 and caching. Pages therefore have their scripts and styles in files.
 
 An ASGI wrapper and nothing else: no port, no file, no clock, no other room, so that headquarters may use it too.
@@ -33,6 +33,7 @@ HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (b"cache-control", b"no-store"),
 )
 _OURS = {name for name, _ in HEADERS}
+_FOREIGN = b"Only this page itself may ask for that.\n"
 _WRONG_NAME = b"This page does not answer to that name. Use the address it was started with.\n"
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _ADDRESS = re.compile(r"\d{1,3}(\.\d{1,3}){3}|[0-9a-f:]*:[0-9a-f:.]*")
@@ -52,10 +53,12 @@ def address(host: str, port: int) -> str:
 
 class Gate:
     """Wraps an ASGI application that listens on `host`. Listening on every address (0.0.0.0, ::), any
-    literal address is ours, for a rebinding site has a name; names are still only localhost."""
+    literal address is ours, for a rebinding site has a name; names are still only localhost. `posts`: what the
+    application does by POST is its own pages' to ask for."""
 
-    def __init__(self, app: App, host: str) -> None:
+    def __init__(self, app: App, host: str, posts: bool = False) -> None:
         self._app = app
+        self._posts = posts
         self._names = _LOOPBACK | {host.lower()}
         self._any_address = host in ("0.0.0.0", "::")
 
@@ -66,7 +69,10 @@ class Gate:
             return None  # a websocket: uvicorn closes it when nothing is answered
         if not self._ours(scope):
             return await _refuse(send, 421, _WRONG_NAME)
-        if scope["method"] not in ("GET", "HEAD"):
+        if self._posts and scope["method"] == "POST":
+            if not _from_itself(scope):
+                return await _refuse(send, 403, _FOREIGN)
+        elif scope["method"] not in ("GET", "HEAD"):
             return await _refuse(send, 405, b"This page can only be read.\n")
 
         async def sealed(message: MutableMapping[str, Any]) -> None:
@@ -82,6 +88,13 @@ class Gate:
             return False
         host = re.sub(r":\d*$", "", named[0].decode("latin-1").lower()).strip("[]")
         return host in self._names or (self._any_address and bool(_ADDRESS.fullmatch(host)))
+
+
+def _from_itself(scope: Scope) -> bool:
+    """Does one Origin say that a page of ours asks? A browser sends it with every POST, and no page can change it."""
+    origins = [value for name, value in scope["headers"] if name == b"origin"]
+    host = next(value for name, value in scope["headers"] if name == b"host")
+    return [origin.lower() for origin in origins] == [b"http://" + host.lower()]
 
 
 def _headers(theirs: Any) -> list[tuple[bytes, bytes]]:

@@ -24,7 +24,7 @@ from typing import IO
 
 from edge import campaign as campaigns
 from edge import config as configs
-from edge import numbers
+from edge import numbers, orders, speaking
 from edge import profile as profiles
 from edge.clock import Clock
 from edge.config import BoxConfig, LineConfig
@@ -32,6 +32,7 @@ from edge.ledger import DamagedLedger, Ledger, LedgerFailed, Reader, failed
 from edge.port import Port, PortError
 from edge.rules import spent_today
 from edge.station import Setting, Station
+from edge.voice import Voice, VoiceLost
 
 REOPEN_S = (0.25, 0.5, 1.0, 2.0)  # a stick that comes back should be heard soon; a missing one costs little
 STATE_EVERY_S, CHECKPOINT_EVERY_S, LONGEST_WAIT_S = 1.0, 30.0, 5.0
@@ -47,12 +48,14 @@ class Line:
         self.clock = Clock(vouched=config.clock == "trusted")
         self._claim = _claim(config.data / "ledgers" / f"{line.name}.lock")
         self.ledger = self._open_ledger()
+        speaking.mend(self.ledger, config.data, self.clock.now())
         self._others: dict[Path, Reader] = {}
         self._lock = open(config.data / "send.lock", "ab")  # noqa: SIM115  # held open for the process's life
         self.station = Station(
             self._setting(), self.ledger, profiles.load_all(), self.clock.now(),
-            self._guard, self._siblings, self.clock.network_told,
+            self._guard, self._siblings, self.clock.network_told, lambda: orders.pending(config.data, line.name),
         )  # fmt: skip
+        self.voice = Voice() if self.station.setting.speech and line.audio_port else None
         self.port: Port | None = None
         self._unwritten = b""
         self._opens = 0
@@ -94,10 +97,11 @@ class Line:
         values = {**self.config.text, "number": self.line.number}
         campaign = campaigns.load(self.config.campaign_files(self.line.campaign)[0], known=values)
         numbers.warm(self.config.country)  # the first look-up reads the tables: not while somebody rings
+        speech = speaking.speech(campaign, self.line, self.config.data) if campaign.menu else None
         return Setting(
             line=self.line.name, campaign=campaign, country=self.config.country, timezone=self.config.timezone,
             language=self.line.language, modem=self.line.modem, purse=self.line.sms_per_day,
-            own=frozenset(line.number for line in self.config.lines), values=values,
+            own=frozenset(line.number for line in self.config.lines), values=values, speech=speech,
         )  # fmt: skip
 
     @contextlib.contextmanager
@@ -140,12 +144,16 @@ class Line:
                 self._connect()
             self._wait()
             self.station.tick(self.clock.now())
+            self._speak()
             self._write()
             if self.port is not None and self.station.deaf > self._deaf:  # a dead handle stays dead: open it anew
                 self._disconnect("no-answer", "the modem does not answer AT")
             self._deaf = self.station.deaf
             self._upkeep()
         self.station.disconnected(self.clock.now(), "stopped", "")
+        self._speak()
+        if self.voice is not None:
+            self.voice.close()
         self._tell_state(force=True)
         self.ledger.checkpoint()
 
@@ -170,7 +178,10 @@ class Line:
         if self._state_at < now:  # the state file is behind
             timeout = min(timeout, STATE_EVERY_S)
         port = [self.port.fd] if self.port else []
-        readable, _, _ = select.select([self._wake, *port], port if self._unwritten else [], [], timeout)
+        voice = [self.voice.fd] if self.voice else []
+        readable, _, _ = select.select([self._wake, *port, *voice], port if self._unwritten else [], [], timeout)
+        if self.voice and self.voice.fd in readable:
+            self._listen(self.voice)
         if self.port and self.port.fd in readable:
             try:
                 data = self.port.read()
@@ -178,6 +189,32 @@ class Line:
                 self._disconnect()
                 return
             self.station.receive(data, self.clock.now())
+
+    def _listen(self, voice: Voice) -> None:
+        """What the helper says; one that has died is replaced."""
+        try:
+            for told in voice.receive():
+                self.station.sound(told, self.clock.now())
+        except VoiceLost as error:
+            self._voice_lost(error)
+
+    def _speak(self) -> None:
+        """Hand the helper what it is to do."""
+        out = self.station.board.out
+        while out and self.voice is not None:
+            try:
+                self.voice.send(**out.popleft())
+            except VoiceLost as error:
+                self._voice_lost(error)
+
+    def _voice_lost(self, error: VoiceLost) -> None:
+        _say(f"line {self.line.name}: {error}: another one is started")
+        assert self.voice is not None
+        self.voice.close()
+        self.station.board.out.clear()
+        self.voice = Voice()
+        speaking.mend(self.ledger, self.config.data, self.clock.now())
+        self.station.sound_lost(self.clock.now())
 
     def _write(self) -> None:
         if self.port is None:
@@ -206,6 +243,7 @@ class Line:
         if now >= self._checkpoint_at and not self.station.call.busy:
             self._checkpoint_at = now + CHECKPOINT_EVERY_S
             self.begin_anew = ordered_anew(self.config.data, self.ledger.path) is not None
+            speaking.erase(self.ledger, self.config.data, self.config.recordings_days, self.clock.now())
             if self.ledger.head()[0] != self._checkpointed:
                 self._checkpointed = self.ledger.head()[0]
                 self.ledger.checkpoint()

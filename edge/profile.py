@@ -6,8 +6,9 @@ refused, with file, key, what was wrong and what is allowed. Every profile ends 
 never answers by itself (`ATS0=0` may not fail), hangs up with AT+CHUP before ATH, and stores inbound SMS before they
 are told (+CNMI mt=1).
 
-What belongs to a profile: the settings sent at start, the marks of an ended call, the limits of its commands and its
-USB interfaces. What every modem shares (+CLIP, +CLCC, ^DSCI, +CMTI, ...) is `urc`'s table and stands in no profile.
+What belongs to a profile: the settings sent at start, the marks of an ended call, the limits of its commands, its USB
+interfaces, and, in `[voice]`, how it talks. What every modem shares (+CLIP, +CLCC, ^DSCI, +CMTI, ...) is `urc`'s table
+and stands in no profile.
 """
 
 from __future__ import annotations
@@ -59,6 +60,41 @@ class UsbId:
 
 
 @dataclass(frozen=True, slots=True)
+class Files:
+    """The commands of a module that plays and records files by itself; {path} stands for `folder` and a name, {size}
+    for octets. `sizes` asks for a file's octets where a download does not tell them ("" else)."""
+
+    folder: str
+    upload: str
+    download: str
+    sizes: str
+    delete: str
+    play: str
+    hush: str
+    record: str
+    end_record: str
+    played: tuple[re.Pattern[str], ...]
+    failed: tuple[re.Pattern[str], ...]
+    recorded: tuple[re.Pattern[str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """How a family talks. `before` goes before ATA or ATD, `after` once the call is up, `end` when it is over: for its
+    PCM; a family without PCM over USB has none of them. `hear_first`: sends nothing before the modem did. `connected`
+    marks that the far end of a call has answered; `lists`: AT+CLCC may be asked while it rings there."""
+
+    pcm: bool
+    before: tuple[Init, ...]
+    after: tuple[Init, ...]
+    end: tuple[str, ...]
+    hear_first: bool
+    connected: tuple[re.Pattern[str], ...]
+    lists: bool
+    files: Files | None
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """One family of modems. Times in seconds; `boot_urcs`, `down_urcs` are whole lines, `noise` are beginnings of
     lines, `ended` matches from a line's start; `cgmi` and `cgmm` are substrings, upper and lower case alike."""
@@ -86,6 +122,7 @@ class Profile:
     noise: tuple[str, ...]
     soft_reset: tuple[str, ...]
     usb: tuple[UsbId, ...]
+    voice: Voice | None = None  # None: it cannot talk, and a menu has no use of it
 
 
 def load(path: Path | str) -> Profile:
@@ -105,7 +142,7 @@ def load(path: Path | str) -> Profile:
         reject=top.texts("reject", pattern=_AT, allowed='AT commands, "AT+CHUP" first'),
         reject_waiting=top.text("reject_waiting", "AT+CHLD=0", pattern=_AT, allowed="an AT command"),
         reject_timeout=top.decimal("reject_timeout", low=1, high=120),
-        ended=_patterns(top),
+        ended=_patterns(top, "ended"),
         ended_examples=top.texts("ended_examples"),
         prompt_timeout=top.decimal("prompt_timeout", low=1, high=60),
         send_timeout=top.decimal("send_timeout", low=10, high=300),
@@ -115,6 +152,7 @@ def load(path: Path | str) -> Profile:
         noise=top.texts("noise", ()),
         soft_reset=top.texts("soft_reset", pattern=_AT, allowed="AT commands"),
         usb=tuple(_usb(one) for one in top.tables("usb")),
+        voice=_voice(top.table("voice")) if "voice" in top else None,
     )
     _check(top, profile)
     top.finish(ProfileError)
@@ -170,13 +208,39 @@ def _usb(table: settings.Table) -> UsbId:
     )
 
 
-def _patterns(top: settings.Table) -> tuple[re.Pattern[str], ...]:
+def _voice(table: settings.Table) -> Voice:
+    return Voice(
+        pcm=table.flag("pcm"),
+        before=tuple(_init(one) for one in table.tables("before")),
+        after=tuple(_init(one) for one in table.tables("after")),
+        end=table.texts("end", (), pattern=_AT, allowed="AT commands"),
+        hear_first=table.flag("hear_first", False),
+        connected=_patterns(table, "connected", ()),
+        lists=table.flag("lists", True),
+        files=_files(table.table("files")) if "files" in table else None,
+    )
+
+
+def _files(table: settings.Table) -> Files:
+    def command(key: str, default: str | None = None) -> str:
+        return table.text(key, default, pattern=_AT, allowed="an AT command, with {path} where the file's name goes")
+
+    return Files(
+        folder=table.text("folder", ""),
+        upload=command("upload"), download=command("download"), sizes=command("sizes", ""), delete=command("delete"),
+        play=command("play"), hush=command("hush"), record=command("record"), end_record=command("end_record"),
+        played=_patterns(table, "played"), failed=_patterns(table, "failed", ()),
+        recorded=_patterns(table, "recorded", ()),
+    )  # fmt: skip
+
+
+def _patterns(table: settings.Table, key: str, default: tuple[str, ...] | None = None) -> tuple[re.Pattern[str], ...]:
     compiled = []
-    for text in top.texts("ended"):
+    for text in table.texts(key, default):
         try:
             compiled.append(re.compile(text))
         except re.error as error:
-            top.refuse("ended", f"'{text}' is no pattern: {error}", "regular expressions for one whole line")
+            table.refuse(key, f"'{text}' is no pattern: {error}", "regular expressions for one whole line")
     return tuple(compiled)
 
 
@@ -193,6 +257,8 @@ def _check(top: settings.Table, profile: Profile) -> None:
         top.refuse("init", "a setting of S0 other than 0 answers calls", "ATS0=0 only")
     if profile.reject and profile.reject[0] != "AT+CHUP":
         top.refuse("reject", f"{profile.reject[0]} comes first", "AT+CHUP first: to ATH some say OK and ring on")
+    if profile.voice is not None and not profile.voice.pcm and profile.voice.files is None:
+        top.refuse("voice", "neither PCM nor files of its own", "pcm = true, or [voice.files]; or no [voice] at all")
     for line in profile.ended_examples:
         if not any(pattern.match(line) for pattern in profile.ended):
             top.refuse("ended_examples", f'"{line}" is matched by no pattern of `ended`', "a line that is an end mark")

@@ -50,21 +50,24 @@ Verdict = Now | Later | Never
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A reply that some line of this box began to send: `campaign`, when, and in how many parts."""
+    """An SMS that some line of this box began to send: `campaign`, when, in how many parts, and what for."""
 
     campaign: str
     at: Stamp
     parts: int = 1
+    purpose: str = "reply"
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A reply to `caller` for `campaign`, in `parts`, wanted since `born`."""
+    """An SMS to `caller` for `campaign`, in `parts`, wanted since `born`. A "reply" goes once in a while, a
+    "reference" whenever she has opened a case."""
 
     caller: Caller
     campaign: str
     parts: int
     born: Stamp
+    purpose: str = "reply"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +144,9 @@ def decide(request: Request, facts: Facts) -> Verdict:
         return Never("the caller is one of this box's own SIMs")
     if facts.opted_out:
         return Never("opted out")
-    mine = [c for c in facts.claims if c.campaign == request.campaign]
-    if facts.once_per_s and any(elapsed(c.at, now) < facts.once_per_s for c in mine):
+    mine = [c for c in facts.claims if c.campaign == request.campaign and c.purpose == "reply"]
+    once = facts.once_per_s if request.purpose == "reply" else 0
+    if once and any(elapsed(c.at, now) < once for c in mine):
         return Never("already answered")
     if sum(elapsed(c.at, now) < DAY_S for c in facts.claims) >= LOOP_MOST:
         return Never(f"{LOOP_MOST} replies to this number in 24 hours")
@@ -158,6 +162,100 @@ def decide(request: Request, facts: Facts) -> Verdict:
     if spent_today(facts.spent, now, facts.timezone) + request.parts > facts.purse:
         return Later(300, "today's SMS of this SIM are used up", held=True)
     return Now()
+
+
+# ------------------------------------------------------------------------------------- call-backs
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """A call that some line of this box placed: `campaign`, whether it was answered, and for how many seconds."""
+
+    campaign: str
+    answered: bool
+    seconds: int
+    at: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Ring `caller` back for `campaign`, wanted since `born`; `tries` were made so far, the last one at `tried`."""
+
+    caller: Caller
+    campaign: str
+    born: Stamp
+    tries: int = 0
+    tried: Stamp | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the box knows, and the campaign allows, at the moment of dialling.
+
+    dials      placed to this caller, on every line
+    spent      placed by this line's SIM, for its allowance
+    minutes    that this SIM may talk a day in calls that it places; a week holds 5.8, four weeks 16.7 times that
+    tries, apart_s, within_s  how often, how far apart, and how long after the wish
+    quiet      (start, end) minutes after midnight in `timezone`"""
+
+    now: Stamp
+    timezone: str
+    opted_out: bool = False
+    dials: Sequence[Dial] = ()
+    spent: Sequence[Dial] = ()
+    minutes: int = 120
+    tries: int = 3
+    apart_s: int = 2 * 3600
+    within_s: int = DAY_S
+    quiet: tuple[int, int] | None = (21 * 60, 9 * 60)
+    own: frozenset[str] = frozenset()
+
+
+_SPANS = ((1, 120, "today's"), (7, 700, "this week's"), (28, 2000, "this month's"))  # days, minutes where a day has 120
+
+
+def decide_dial(wish: Wish, terms: Terms) -> Verdict:
+    """The verdict on ringing a caller back: the first rule that speaks against it, else Now."""
+    caller, now = wish.caller, terms.now
+    if not caller.repliable:
+        return Never(f"no call back to a caller who is {caller.kind}")
+    if caller.number in terms.own:
+        return Never("the caller is one of this box's own SIMs")
+    if terms.opted_out:
+        return Never("opted out")
+    since = elapsed(wish.born, now)
+    mine = [d for d in terms.dials if d.campaign == wish.campaign]
+    if any(d.answered and elapsed(d.at, now) <= since for d in mine):
+        return Never("she was reached")
+    if wish.tries >= terms.tries:
+        return Never(f"not reached in {terms.tries} tries")
+    if since > terms.within_s:
+        return Never("she called too long ago")
+    if wish.born.boot != now.boot and not (wish.born.trusted and now.trusted):
+        return Later(60, "nobody knows how old it is: the box was off, and its clock is not trusted", held=True)
+    last = min((elapsed(d.at, now) for d in mine), default=terms.apart_s)
+    if wish.tried is not None:
+        last = min(last, elapsed(wish.tried, now))
+    if last < terms.apart_s:
+        return Later(terms.apart_s - last, "the last try was a short time ago")
+    if terms.quiet is not None and not now.trusted:
+        return Later(60, "the clock is not trusted, and there are hours in which nobody is rung", held=True)
+    wait = _quiet_for(terms.quiet, now, terms.timezone)
+    if wait > 0:
+        return Later(min(wait, 900), "hours in which nobody is rung", held=True)
+    for days, minutes, whose in _SPANS:
+        if _talked(terms.spent, now, days, terms.timezone) * 120 >= minutes * terms.minutes * 60:
+            return Later(300, f"{whose} minutes of this SIM are used up", held=True)
+    return Now()
+
+
+def _talked(dials: Sequence[Dial], now: Stamp, days: int, timezone: str) -> int:
+    """Seconds talked in the local day (or in the last so many days), every begun minute counted whole."""
+    if days == 1:
+        counted = [d for d in dials if same_day(d.at, now, timezone)]
+    else:
+        counted = [d for d in dials if elapsed(d.at, now) < days * DAY_S]
+    return sum(-(-d.seconds // 60) * 60 for d in counted)
 
 
 # ------------------------------------------------------------------------------------------ pace

@@ -31,10 +31,11 @@ Script = Generator[Command | Wait, Answer | None, None]
 
 
 class Runner:
-    """Runs one script at a time on a channel."""
+    """Runs one script at a time on a channel. Several runners may share one: each has a `name` of its own."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, name: str = "script") -> None:
         self.channel = channel
+        self._name = name
         self._script: Script | None = None
         self._tag = ""
         self._count = 0
@@ -60,12 +61,21 @@ class Runner:
         if self._wake is not None and now >= self._wake:
             self._step(None, now)
 
+    def wake(self, now: float) -> None:
+        """What the script waits for has come: resume it before its time."""
+        if self._wake is not None:
+            self._step(None, now)
+
     def deadline(self) -> float | None:
         return self._wake
 
     def withdraw(self) -> bool:
-        """Take back the script's SMS if its text has not left yet; the script sees Refused or nothing."""
+        """Take back the script's SMS, or its file, if that has not left yet; the script sees Refused or nothing."""
         return self._sends and self.channel.withdraw(self._tag)
+
+    def unwritten(self) -> bool:
+        """Take back the script's command if it still waits for the channel: True when it never will act."""
+        return bool(self._tag) and not self.channel.working(self._tag) and self.channel.withdraw(self._tag)
 
     def resume_with(self, answer: Answer, now: float) -> None:
         """Answer the script's command in the modem's place, after a withdrawal that gives no event."""
@@ -95,5 +105,5 @@ class Runner:
             self._wake = now + wanted.seconds
             return
         self._count += 1
-        self._tag, self._sends = f"script:{self._count}", wanted.body is not None
+        self._tag, self._sends = f"{self._name}:{self._count}", wanted.sends
         self.channel.submit(replace(wanted, tag=self._tag))

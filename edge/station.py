@@ -10,9 +10,6 @@ what `outgoing` gives, and comes back at `deadline`.
 
 from __future__ import annotations
 
-import itertools
-import sqlite3
-import zlib
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -39,6 +36,7 @@ from edge.events import (
     NetworkTime,
     Order,
     PduArrived,
+    PickUp,
     Refused,
     Registered,
     ReportStored,
@@ -48,18 +46,20 @@ from edge.events import (
     StorageFull,
     Withdraw,
 )
-from edge.ledger import Draft, Ledger, Letter, Reader
+from edge.ledger import Draft, Ledger, Reader
+from edge.orders import Order as HqOrder
+from edge.outbox import Lines, Outbox
 from edge.profile import GENERIC, Profile
 from edge.recent import Recent, same
-from edge.rules import STORM_PATIENCE_S, Facts, Later, Never, Now, Request, Verdict, decide, elapsed, rest_after_ring
+from edge.rules import elapsed
 from edge.script import Runner
+from edge.switchboard import Speech, Switchboard
 
-WATCH_S, REFRESH_S, SWEEP_S = 30.0, 600.0, 300.0
-LOCK_AGAIN_S, STATE_EVERY_S = 0.02, 60.0
+WATCH_S, REFRESH_S, SWEEP_S, ORDERS_S = 30.0, 600.0, 300.0, 2.0
+STATE_EVERY_S = 60.0
 ADOPT_MS = 20_000  # a caller kept longer ago has gone, or has been heard since
 RESET_AGAIN_S, DEAF_MOST = 900.0, 3
 CALLS_KNOWN = 32
-LOOKS = 8  # letters judged in one go
 _REMEDIES = {"empty-store": "sweep", "restart-modem": "refresh"}  # what a refused letter asks for -> what is due
 
 
@@ -76,6 +76,7 @@ class Setting:
     purse: int = 90
     own: frozenset[str] = frozenset()
     values: Mapping[str, str] | None = None
+    speech: Speech | None = None
 
 
 class Station:
@@ -83,7 +84,8 @@ class Station:
 
     guard     enters the box's send lock, or gives None when it is taken
     siblings  readers of the other lines' ledgers; None when one of them cannot be read
-    told_time is given the network's time, milliseconds since 1970"""
+    told_time is given the network's time, milliseconds since 1970
+    orders    headquarters' orders to this line; those that were answered may stand in it"""
 
     def __init__(
         self,
@@ -94,12 +96,18 @@ class Station:
         guard: Callable[[], AbstractContextManager[object] | None],
         siblings: Callable[[], Sequence[Reader] | None],
         told_time: Callable[[int], object] = lambda utc_ms: None,
+        orders: Callable[[], Sequence[HqOrder]] = lambda: (),
     ) -> None:
         self.setting, self.ledger, self.profiles = setting, ledger, profiles
-        self._guard, self._siblings, self._told_time = guard, siblings, told_time
+        self._told_time = told_time
         self._stamp = stamp
         self.desk = letters.Desk(ledger, setting.campaign, setting.country, lambda: self._stamp)
         ledger.recover(stamp)
+        lines = Lines(guard, siblings, setting.own, setting.country, setting.timezone, setting.values or {})
+        self.outbox = Outbox(self.desk, setting.campaign, setting.line, setting.purse, lines, lambda: self._stamp)
+        self.board = Switchboard(
+            setting.campaign, setting.language, ledger, lines, lambda: self._stamp, setting.speech, orders
+        )
         self.condition = bringup.Condition("no-port")
         self.connected_now = False
         self.deaf = 0  # times in a row that the modem did not even resynchronise
@@ -109,8 +117,6 @@ class Station:
         self._calls: dict[str, int] = {}  # the last calls by number as the modem wrote it -> row, for amendments
         self._due: dict[str, float] = {}
         self._to_read: deque[tuple[int, str]] = deque(maxlen=256)
-        self._held_until = 0.0
-        self._letters: list[Letter] | None = None  # open letters, read anew when something changed
         self._fresh_modem()
         self._dated = False  # do this boot's rows stand under a trusted clock?
         self._drafts: dict[str, Draft] = {}  # the line's replies, by language
@@ -124,20 +130,21 @@ class Station:
         self.channel = Channel(profile)
         self.call = Call(profile, self._recent)
         self.runner = Runner(self.channel)
+        self.board.attach(self.channel, self._recent)
 
     def _adopt(self) -> None:
         """The caller kept last may still be ringing: her next RING is no new call."""
         last = self.ledger.last_call()
         if last and last[1].boot == self._stamp.boot and self._stamp.mono_ms - last[1].mono_ms < ADOPT_MS:
             self.call.adopt(CallerSeen(last[0].number), self.now)
-            self._calls.setdefault(last[0].number, self.ledger.last_call_seq())
+            self._calls.setdefault(last[0].number, last[2])
 
     def connected(self, stamp: Stamp) -> None:
         """The port is open: bring the modem up."""
         self._stamp = stamp
         self.condition = bringup.Condition("starting")
         self.connected_now = True
-        self._due = {"watch": 0.0, "refresh": self.now + REFRESH_S, "sweep": 0.0}
+        self._due = {"watch": 0.0, "refresh": self.now + REFRESH_S, "sweep": 0.0, "orders": 0.0}
         self._bring_up()
 
     def _bring_up(self) -> None:
@@ -158,16 +165,18 @@ class Station:
     def _lose(self) -> None:
         """Nothing pending will be answered. A caller who was ringing and not yet known is still a caller; one
         whose hang-up was not seen to work may go on ringing, and is no new call then."""
+        self.board.lost(self.now)
         self._obey(self.call.lost())
         unsure = self.call.state in ("kept", "leaving")
         self.runner.lose()
         self._fresh_modem()
         if unsure:
             self._adopt()
-        self._letters = None
+        self.outbox.changed()
 
     def _use(self, profile: Profile) -> None:
         self.channel.profile = self.call.profile = profile
+        self.board.use(profile)
         self.deaf = 0
         self._obey(self.call.look())
 
@@ -189,14 +198,35 @@ class Station:
         for event in self.channel.tick(self.now):
             self._happened(event)
         if self.connected_now:
+            self.call.answers = self.board.answers(self.now)
             self._obey(self.call.tick(self.now))
+            self._board_moves(self.board.tick)
             self.runner.tick(self.now)
-            if self.runner.idle:
+            if self.runner.idle and not self.board.busy:
                 self._next_job()
         self._tell_state()
         if stamp.trusted and not self._dated:
             self.ledger.redate(stamp)
         self._dated = stamp.trusted
+
+    def sound(self, told: Mapping[str, object], stamp: Stamp) -> None:
+        """The line's helper process said something."""
+        self._stamp = stamp
+        self._board_moves(lambda now: self.board.message(told, now))
+
+    def sound_lost(self, stamp: Stamp) -> None:
+        """The line's helper process has died; another one has been started."""
+        self._stamp = stamp
+        self._board_moves(self.board.voice_lost)
+
+    def _board_moves(self, move: Callable[[float], object]) -> None:
+        """Let the talking side move. When its call is over somebody may already ring: look."""
+        busy = self.board.busy
+        move(self.now)
+        if busy and not self.board.busy:
+            self.call.ended_at = self.now
+            self.outbox.changed()
+            self._obey(self.call.look())
 
     def _tell_state(self) -> None:
         """A row for headquarters when the line's state has changed. Good news goes at once, other news at most
@@ -225,9 +255,11 @@ class Station:
 
     def deadline(self) -> float | None:
         """When `tick` is due, in monotonic seconds; None: only bytes can change anything."""
-        times = [self.channel.deadline(), self.call.deadline(), self.runner.deadline()]
-        if self.connected_now and self.runner.idle and not self.call.busy:
-            times += [*self._due.values(), self._next_letter_at()]
+        times = [self.channel.deadline(), self.call.deadline(), self.runner.deadline(), self.board.deadline()]
+        if self.connected_now and self.runner.idle and not self.call.busy and not self.board.busy:
+            times += self._due.values()
+            if self.condition.state == "ready":
+                times.append(self.outbox.next_at(self.now, self.rest()))
             if self._to_read:
                 times.append(self.now)
         return min((t for t in times if t is not None), default=None)
@@ -235,7 +267,10 @@ class Station:
     # --------------------------------------------------------------------------------- events
 
     def _happened(self, event: Happening) -> None:
-        self._obey(self.call.on(event, self.now))
+        taken: list[bool] = []
+        self._board_moves(lambda now: taken.append(self.board.on(event, now)))
+        if not taken[0]:
+            self._obey(self.call.on(event, self.now))
         self.runner.on(event, self.now)
         if isinstance(event, MessageStored | ReportStored):
             self._to_read.append((event.index, event.store))
@@ -275,6 +310,8 @@ class Station:
             elif isinstance(order, HangUp):
                 timeout = self.channel.profile.reject_timeout
                 self.channel.submit(Command(order.command, order.tag, timeout=timeout, priority=URGENT))
+            elif isinstance(order, PickUp):
+                self.board.pick_up(self.call.seen.number if self.call.seen else "", self.now)
             elif isinstance(order, AskCalls):
                 self.channel.submit(Command("AT+CLCC", ASK, timeout=3.0, priority=POLL))
             elif isinstance(order, Withdraw):
@@ -287,19 +324,23 @@ class Station:
             caller = numbers.identify(seen.number, seen.kind, seen.validity, self.setting.country)
         opt_out = campaign.mode == "opt-out"
         reply = None if opt_out else self._draft(caller, campaign)
-        seq = self.ledger.keep_call(self._stamp, caller, order.outcome, campaign.id, reply, opt_out)
+        ring_back = campaign.mode == "callback"
+        seq = self.ledger.keep_call(self._stamp, caller, order.outcome, campaign.id, reply, opt_out, ring_back)
         self._kept.append(self.now)
         number = seen.number if seen else ""
         self._calls.pop(number, None)
         self._calls[number] = seq
         while len(self._calls) > CALLS_KNOWN:
             del self._calls[next(iter(self._calls))]
-        self._letters = None
+        self.outbox.changed()
 
     def _row_of(self, number: str) -> int:
         """The row of the last call of `number`, in whatever form the modem wrote it."""
-        known = (seq for one, seq in reversed(self._calls.items()) if same(one, number))
-        return next(known, self.ledger.last_call_seq())
+        for one, seq in reversed(self._calls.items()):
+            if same(one, number):
+                return seq
+        last = self.ledger.last_call()
+        return last[2] if last else 0
 
     def _draft(self, caller: Caller, campaign: Campaign) -> Draft | None:
         """The reply to queue with a call; none where this line alone knows that it would not be sent."""
@@ -333,16 +374,17 @@ class Station:
             self.runner.start(job, self.now)
         elif self._overdue("sweep", SWEEP_S):
             self.runner.start(letters.sweep(self.desk), self.now)
-        elif self._may_send() and self._send_one():
+        elif self.condition.state == "ready" and self.rest() <= 0 and self._reach_out():
             return
+        elif (carry := self.board.job()) is not None:
+            self.runner.start(carry, self.now)
+        elif self._overdue("orders", ORDERS_S):
+            self.board.obey_orders()
         elif self._overdue("refresh", REFRESH_S):
             self._due["watch"] = self.now + WATCH_S
             self.runner.start(bringup.refresh(self.condition), self.now)
         elif self._overdue("watch", WATCH_S):
             self.runner.start(bringup.watch(self.condition), self.now)
-
-    def _may_send(self) -> bool:
-        return self.condition.state == "ready" and self.rest() <= 0 and self.now >= self._held_until
 
     def _overdue(self, what: str, every: float) -> bool:
         if self.now < self._due[what]:
@@ -351,83 +393,12 @@ class Station:
         return True
 
     def rest(self) -> float:
-        """Seconds that sending waits for the calls of late; nobody's reply waits for a storm for ever."""
-        due = (o for o in self._open() if o.state == "queued" and self.desk.again.get(o.seq, 0.0) <= self.now)
-        oldest = next(due, None)
-        patient = oldest is None or elapsed(oldest.born, self._stamp) < STORM_PATIENCE_S
-        return rest_after_ring([*self._kept, self.call.ended_at], self.now, patient)
+        """Seconds that sending and dialling wait for the calls of late."""
+        return self.outbox.rest([*self._kept, self.call.ended_at], self.now)
 
-    def _open(self) -> list[Letter]:
-        if self._letters is None:
-            self._letters = self.ledger.open_letters()
-        return self._letters
-
-    def _next_letter_at(self) -> float | None:
-        """When some letter can be tried."""
-        if not self._open() or self.condition.state != "ready":
-            return None
-        ready = min(self.desk.again.get(letter.seq, 0.0) for letter in self._open())
-        return max(ready, self._held_until, self.now + self.rest())
-
-    def _send_one(self) -> bool:
-        """Try the letters that are due, oldest first; True when one is on its way or the state has changed.
-
-        Of many that must wait only a few are looked at, so that no caller waits behind them."""
-        due = (letter for letter in self._open() if self.desk.again.get(letter.seq, 0.0) <= self.now)
-        for letter in itertools.islice(due, LOOKS):
-            guard = self._guard()
-            if guard is None:
-                self._held_until = self.now + LOCK_AGAIN_S * (1 + zlib.crc32(self.setting.line.encode()) % 5)
-                return False
-            with guard:
-                verdict = self._claim(letter)
-            if isinstance(verdict, Later):
-                self._hold(letter, verdict)
-                continue
-            self._letters = None
-            self.desk.again.pop(letter.seq, None)
-            if isinstance(verdict, Never):
-                self.ledger.set_state(self._stamp, letter.seq, "cancelled", verdict.why)
-            else:
-                self.runner.start(letters.send(self.desk, letter, self.channel.profile), self.now)
-            return True
-        return False
-
-    def _claim(self, letter: Letter) -> Verdict:
-        """Judge `letter` and put the claim on disk; the send lock is held.
-
-        A STOP takes no lock, so that nothing delays it: whoever's STOP is on disk once our claim is, wins."""
-        verdict = self._judge(letter)
-        if isinstance(verdict, Now):
-            self.ledger.set_state(self._stamp, letter.seq, "sending", refs=letter.refs)
-            verdict = self._judge(letter, claimed=True)
-        return verdict
-
-    def _hold(self, letter: Letter, verdict: Later) -> None:
-        self.desk.again[letter.seq] = self.now + verdict.seconds
-        state = "held" if verdict.held else letter.state
-        if (state, verdict.why) != (letter.state, letter.reason):
-            self.ledger.set_state(self._stamp, letter.seq, state, verdict.why)
-            self._letters = None
-
-    def _judge(self, letter: Letter, claimed: bool = False) -> Verdict:
-        """Ask `rules` with what every line of the box has on disk; once `claimed`, only a STOP speaks against it."""
-        number, campaign = letter.caller.number, self.setting.campaign
-        try:
-            others = self._siblings()
-            books: list[Reader] = [self.ledger, *(others or ())]
-            claims = self.ledger.claims(number, besides=letter.seq)
-            claims += [claim for book in others or () for claim in book.claims(number)]
-            opted_out = any(book.opted_out(number) for book in books)
-        except sqlite3.Error:
-            others = None
-        if others is None:
-            return Later(30, "another line's ledger cannot be read", held=True)
-        if claimed:
-            return Never("opted out") if opted_out else Now()
-        facts = Facts(
-            now=self._stamp, timezone=self.setting.timezone, opted_out=opted_out, claims=claims,
-            spent=self.ledger.spent(self._stamp, besides=letter.seq), purse=self.setting.purse,
-            once_per_s=campaign.once_per_s, quiet=campaign.quiet, own=self.setting.own,
-        )  # fmt: skip
-        return decide(Request(letter.caller, letter.campaign, letter.parts, letter.born), facts)
+    def _reach_out(self) -> bool:
+        """Send the next letter or ring somebody back; True when something is on its way or has changed."""
+        letter = self.outbox.next(self.now, self.channel.profile)
+        if letter is not None:
+            self.runner.start(letter, self.now)
+        return letter is not None or (self.board.may_ring_back(self.now) and self.board.ring_back(self.now))

@@ -102,7 +102,7 @@ def _start_due(kept: list[_Kept]) -> None:
     for one in kept:
         if one.process is None and one.due <= now:
             try:
-                one.process = subprocess.Popen(one.child.command, preexec_fn=_tied(os.getpid()), process_group=0)
+                one.process = subprocess.Popen(one.child.command, preexec_fn=tied(os.getpid()), process_group=0)
             except OSError as error:  # no memory, no processes left: the next try may fare better
                 _say(f"{one.child.name}: cannot start ({error.strerror})")
                 _postpone(one, now)
@@ -145,7 +145,7 @@ def _writable(child: Child) -> bool:
         return False
 
 
-def _tied(parent: int) -> Callable[[], None]:
+def tied(parent: int) -> Callable[[], None]:
     """What a new child does first: die with its parent, and hear signals again."""
 
     def tie() -> None:

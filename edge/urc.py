@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 
 from edge.events import (
     CallChanged,
+    CallConnected,
     CallEnded,
     CallerSeen,
+    FileMark,
     Happening,
     Keyed,
     ListedCall,
@@ -225,6 +227,23 @@ def read(line: str, profile: Profile) -> Happening | None:
     name, colon, _ = line.partition(":")
     if colon and name in _TABLE:
         return _TABLE[name](line)
-    if any(pattern.match(line) for pattern in profile.ended):
-        return CallEnded(name)
+    for pattern in profile.ended:
+        if found := pattern.match(line):
+            cause = found.groupdict().get("cause")
+            return CallEnded(name, cause=int(cause) if cause else -1)
+    return _talk_mark(line, profile)
+
+
+def _talk_mark(line: str, profile: Profile) -> Happening | None:
+    """What a module says of a call that talks: it is up, a file was played."""
+    voice = profile.voice
+    if voice is None:
+        return None
+    if any(pattern.match(line) for pattern in voice.connected):
+        return CallConnected(line.partition(":")[0])
+    if voice.files is not None:
+        told = (("played", voice.files.played), ("failed", voice.files.failed), ("recorded", voice.files.recorded))
+        for what, patterns in told:
+            if any(pattern.match(line) for pattern in patterns):
+                return FileMark(what)
     return None

@@ -1,6 +1,8 @@
-"""What the uplink remembers, in its own file: how far HQ has taken each ledger, and what HQ wants of a line.
+"""What the uplink remembers, in its own file: how far HQ has taken each ledger and each recording, what the day's sound
+has cost, and what HQ wants of a line.
 
-The uplink alone writes it; lines read it. Losing it loses nothing: HQ's answer to a hello says where to begin.
+The uplink alone writes it; lines read it. Losing it loses nothing: HQ's answer to a hello says where to begin, its
+answer to an offer how much sound it has, and its orders come again until a ledger has answered them.
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from sync import durable
 
@@ -23,6 +26,19 @@ _SCHEMA = (
         id INTEGER PRIMARY KEY, line TEXT NOT NULL, verb TEXT NOT NULL, args TEXT NOT NULL, made_ms INTEGER NOT NULL
     );
     """,
+    """
+    -- A recording's sound as it goes, or went, to HQ. `state`: "" on its way, "done", or why it never will be;
+    -- `acked_ms`: when HQ had it all, 0 while the clock of that moment is not known.
+    CREATE TABLE parcel (
+        store TEXT NOT NULL, seq INTEGER NOT NULL, state TEXT NOT NULL, bytes INTEGER NOT NULL, sha256 BLOB NOT NULL,
+        acked_ms INTEGER NOT NULL, PRIMARY KEY (store, seq)
+    ) WITHOUT ROWID;
+    -- Bytes of sound on the air, by the day of the box's clock.
+    CREATE TABLE spent (day TEXT PRIMARY KEY, bytes INTEGER NOT NULL) WITHOUT ROWID;
+    -- `hq` is HQ's own number of an order: whoever hears it again knows it.
+    ALTER TABLE orders ADD COLUMN hq INTEGER;
+    CREATE UNIQUE INDEX orders_hq ON orders (hq);
+    """,
 )
 
 
@@ -32,6 +48,14 @@ class Entry:
 
     mark: int
     stopped: str
+
+
+class Sound(NamedTuple):
+    """One recording as the book has it; `state` is "" while it is on its way."""
+
+    state: str
+    size: int
+    sha256: bytes
 
 
 class Book:
@@ -73,3 +97,52 @@ class Book:
             (line, json.dumps({"after": after, "store": store}), at_ms),
         )
         self._db.execute("COMMIT")
+
+    # ------------------------------------------------------------------------------------- sound
+
+    def sound(self, store: str, seq: int) -> Sound | None:
+        """What is known of a recording; None while it has not been made small."""
+        query = "SELECT state, bytes, sha256 FROM parcel WHERE store = ? AND seq = ?"
+        row = self._db.execute(query, (store, seq)).fetchone()
+        return Sound(*row) if row else None
+
+    def packed(self, store: str, seq: int, size: int, sha256: bytes) -> None:
+        """Its sound lies ready for the road."""
+        self._db.execute("INSERT OR REPLACE INTO parcel VALUES (?,?,'',?,?,0)", (store, seq, size, sha256))
+
+    def delivered(self, store: str, seq: int, at_ms: int) -> None:
+        """HQ has all of it, checked. `at_ms` is 0 when the box does not know the time."""
+        done = "UPDATE parcel SET state = 'done', acked_ms = ? WHERE store = ? AND seq = ?"
+        self._db.execute(done, (at_ms, store, seq))
+
+    def given_up(self, store: str, seq: int, why: str) -> None:
+        """It will never be sent."""
+        self._db.execute("INSERT OR REPLACE INTO parcel VALUES (?,?,?,0,x'',0)", (store, seq, why))
+
+    def forget(self, store: str) -> None:
+        """HQ was put back to an older state: whether it still has this ledger's recordings is to be asked again."""
+        self._db.execute("DELETE FROM parcel WHERE store = ? AND state = 'done'", (store,))
+
+    def date(self, at_ms: int) -> None:
+        """The time is known now: what was delivered before that counts from here."""
+        self._db.execute("UPDATE parcel SET acked_ms = ? WHERE state = 'done' AND acked_ms = 0", (at_ms,))
+
+    def spent(self, day: str) -> int:
+        """Bytes of sound that went on the air on that day."""
+        row = self._db.execute("SELECT bytes FROM spent WHERE day = ?", (day,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def spend(self, day: str, size: int) -> None:
+        """So many bytes more, written down before they go."""
+        self._db.execute(
+            "INSERT INTO spent VALUES (?,?) ON CONFLICT DO UPDATE SET bytes = bytes + excluded.bytes", (day, size)
+        )
+
+    # ------------------------------------------------------------------------------------ orders
+
+    def order(self, number: int, line: str, verb: str, args: str, at_ms: int) -> None:
+        """What HQ's order `number` asks of a line; the same number again changes nothing."""
+        self._db.execute(
+            "INSERT OR IGNORE INTO orders (line, verb, args, made_ms, hq) VALUES (?,?,?,?,?)",
+            (line, verb, args, at_ms, number),
+        )

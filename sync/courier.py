@@ -9,6 +9,7 @@ Rules of this room
   ledger does not have, the card was cloned or put back: what the ledger has is offered once more, so that HQ can
   say from which row on they differ; then the ledger is stopped, and its line ordered to begin a new one.
 - A ledger that cannot be read costs only itself.
+- Sound goes when no batch waits for its turn or for its answer (`parcels`).
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from typing import Protocol
 from edge.events import GENESIS
 from sync import wire
 from sync.book import Book
+from sync.pace import Pace as Pace  # whoever makes a courier gives it one
+from sync.parcels import Parcels
 
 ROWS = 500
 BYTES = 64 * 1024
@@ -38,20 +41,6 @@ class Ledger(Protocol):
     def head(self) -> tuple[int, bytes]: ...
     def rows(self, after: int, limit: int) -> list[tuple[object, ...]]: ...
     def chain(self, seq: int) -> bytes | None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How long the road waits, in seconds."""
-
-    resend_s: float = 5.0
-    resend_most_s: float = 300.0
-    hello_s: float = 60.0
-    reconnect_s: float = 60.0
-
-    def times(self, factor: float) -> Pace:
-        """The same, faster or slower: a demo and a test have no minute to spare."""
-        return Pace(*(value * factor for value in (self.resend_s, self.resend_most_s, self.hello_s, self.reconnect_s)))
 
 
 @dataclass(slots=True)
@@ -96,12 +85,14 @@ class Courier:
         self,
         who: wire.Hello,
         book: Book,
-        pace: Pace = Pace(),
+        pace: Pace | None = None,
         dice: random.Random | None = None,
+        parcels: Parcels | None = None,
     ) -> None:
         """`who` names box, district, timezone and version; its other fields are filled in for each hello."""
         self.last_ack_ms = 0
-        self._who, self._book, self._pace, self._dice = who, book, pace, dice or random.Random()
+        self._who, self._book, self._pace, self._dice = who, book, pace or Pace(), dice or random.Random()
+        self._parcels = parcels
         self._runs: dict[str, _Run] = {}
         self._turns: list[str] = []
         self._up = False
@@ -137,16 +128,24 @@ class Courier:
         self._up, self._out, self._hello_at, self._tries, self._hellos = True, None, now, 0, 0
         for run in self._runs.values():
             run.synced = False
+        if self._parcels:
+            self._parcels.connected()
 
     def lost(self) -> None:
         """The connection is gone."""
         self._up, self._out = False, None
+        if self._parcels:
+            self._parcels.lost()
 
     def heard(self, payload: bytes, now: float, at_ms: int) -> None:
-        """Something came on our topic. What is not an acknowledgement of a ledger here is ignored."""
+        """Something came on our topic. What is not an acknowledgement of a ledger or a recording here is ignored."""
         try:
             ack = wire.unpack(payload)
         except wire.WireError:
+            return
+        if isinstance(ack, wire.Held) and self._parcels:
+            self.last_ack_ms = at_ms
+            self._parcels.heard(ack, now, at_ms)
             return
         run = self._runs.get(ack.store) if isinstance(ack, wire.Ack) else None
         if not isinstance(ack, wire.Ack) or run is None or run.stopped:
@@ -169,8 +168,8 @@ class Courier:
             self._tries += 1
         if not self._out:
             batch = self._next(now, at_ms, clock)
-            if batch:
-                out.append(batch)
+            parcel = None if batch else self._sound(now, at_ms)
+            out += filter(None, (batch, parcel))
         return out
 
     def ahead(self, at_ms: int, clock: int) -> None:
@@ -193,8 +192,7 @@ class Courier:
     # ------------------------------------------------------------------------------------ sending
 
     def _pause(self, tries: int) -> float:
-        most = min(self._pace.resend_s * 2.0 ** min(tries, 16), self._pace.resend_most_s)
-        return max(self._dice.uniform(0, most), self._pace.resend_s / 5)
+        return self._pace.pause(tries, self._dice)
 
     def _look(self, run: _Run, now: float) -> None:
         if run.unwell and now < run.retry_at:
@@ -237,6 +235,12 @@ class Courier:
             except (sqlite3.Error, wire.WireError) as error:
                 self._sick(run, str(error), now)
         return None
+
+    def _sound(self, now: float, at_ms: int) -> bytes | None:
+        """The next piece of sound, once HQ has said of every ledger where it stands."""
+        if self._parcels is None or any(run.active and not run.synced for run in self._runs.values()):
+            return None
+        return self._parcels.due(now, at_ms)
 
     def _batch(self, run: _Run, now: float, at_ms: int, clock: int) -> bytes:
         ready, self._ready = self._ready, None
@@ -296,6 +300,8 @@ class Courier:
             return
         if ack.mark < run.mark and run.synced and ack.reject != "gap":
             return  # an old answer, late
+        if ack.mark < run.mark and self._parcels:
+            self._parcels.again(ack.store)
         if ack.mark != run.mark:
             self._book.acked(ack.store, run.ledger.line, ack.mark, ack.chain, at_ms)
         run.mark, run.synced = ack.mark, True
@@ -303,6 +309,8 @@ class Courier:
             self._hello_at, self._hellos = now + self._pace.hello_s, 0
         if ours and (ack.mark >= ours.last or ack.reject):
             run.next_at = now + ack.next_s
+            if self._parcels:
+                self._parcels.hold(run.next_at)
             run.limit = min(ROWS, run.limit * 2)
             self._done(ours)
 

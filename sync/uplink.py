@@ -1,7 +1,10 @@
 """The uplink's process: one loop that reads ledgers, feeds the courier and publishes what it says.
 
 Rules of this room
-- It reads the ledgers and writes only `uplink.db` (through the book) and `state/uplink.json`.
+- It reads the ledgers and writes only `uplink.db` (through the book), `road/` (through `takes`) and
+  `state/uplink.json`.
+- An order of HQ's is on disk before it is acknowledged to the broker. One that is none, or for nobody, is given to a
+  line all the same, to be refused: HQ repeats an order until a ledger has answered it.
 - Whatever the broker, HQ or a ledger does, the loop goes on; how it stands is said in `state/uplink.json`.
 - A lost connection is tried again after a time drawn at random below a minute, so that a thousand boxes do not come
   back in the same second. MISCALL_PACE is a factor on all waits of the road, for demos and tests.
@@ -22,13 +25,16 @@ from pathlib import Path
 from edge import config as settings
 from edge.clock import Clock
 from edge.ledger import Reader
-from sync import mqtt, wire
+from sync import mqtt, orders, wire
 from sync.book import Book
 from sync.courier import Courier, Pace
+from sync.parcels import Parcels
+from sync.takes import Takes
 
 VERSION = "1"
 _LOOK_S = 0.5  # how often ledgers are looked at
 _TELL_S = 5.0  # how often the state file is written at least
+_LEAVES = ("up", "ack", "down", "state")
 
 
 class Shelf:
@@ -67,17 +73,22 @@ class Uplink:
         self._shelf = Shelf(config.data / "ledgers")
         self._book = _book(config.data / "uplink.db")
         who = wire.Hello(config.id, config.district, config.timezone, VERSION, 0, 0, ())
-        self._courier = Courier(who, self._book, pace)
+        self._takes = Takes(self._book, config.data)
+        budget = round(config.hq.data_mb_per_day * 1_000_000)
+        self._parcels = Parcels(self._takes, self._book, budget, config.timezone, pace)
+        self._courier = Courier(who, self._book, pace, parcels=self._parcels)
         self._clock = Clock(config.clock == "trusted")
         self._inbox: queue.SimpleQueue[mqtt.Event] = queue.SimpleQueue()
         hq = config.hq
         broker = mqtt.Broker(hq.url, *(Path(file) if file else None for file in (hq.ca, hq.cert, hq.key)))
-        up, ack, state = (wire.topic(config.district, config.id, leaf) for leaf in ("up", "ack", "state"))
-        self._up, self._state_topic = up, state
-        self._link = mqtt.Link(broker, f"miscall-{config.id}", [(ack, 1)], self._inbox, (state, _said("offline")))
+        up, ack, down, state = (wire.topic(config.district, config.id, leaf) for leaf in _LEAVES)
+        self._up, self._down, self._state_topic = up, down, state
+        heard = [(ack, 1), (down, 1)]
+        self._link = mqtt.Link(broker, f"miscall-{config.id}", heard, self._inbox, (state, _said("offline")))
         self._state, self._words, self._since_ms = "waiting", "not connected yet", self._clock.now().at_ms
         self._open_at: float | None = 0.0
         self._look_at = self._tell_at = 0.0
+        self._sound_words = ""
         self._stopped = False
 
     def stop(self) -> None:
@@ -93,6 +104,7 @@ class Uplink:
             self._tell()
             self._link.publish(self._state_topic, _said("offline"), retain=True)
             self._link.close()
+            self._takes.close()
             self._shelf.close()
             self._book.close()
 
@@ -102,10 +114,12 @@ class Uplink:
             self._open_at = None
             self._link.open()
         self._link.tick(now)
-        if now >= self._look_at:
-            self._courier.see(self._shelf.readers(), now)
-            self._look_at = now + _LOOK_S
         stamp = self._clock.now()
+        if now >= self._look_at:
+            readers = self._shelf.readers()
+            self._courier.see(readers, now)
+            self._parcels.see(readers, now, stamp)
+            self._look_at = now + _LOOK_S
         for payload in self._courier.due(now, stamp.at_ms, stamp.clock):
             self._link.publish(self._up, payload)
         self._courier.ahead(stamp.at_ms, stamp.clock)
@@ -121,7 +135,10 @@ class Uplink:
         if event.turn != self._link.turn or isinstance(event, mqtt.Wake):
             return
         if isinstance(event, mqtt.Heard):
-            self._courier.heard(event.payload, now, self._clock.now().at_ms)
+            if event.topic == self._down:
+                self._ordered(event.payload)
+            else:
+                self._courier.heard(event.payload, now, self._clock.now().at_ms)
             self._link.done(event)
         elif isinstance(event, mqtt.Up):
             self._courier.connected(now)
@@ -131,6 +148,20 @@ class Uplink:
             self._courier.lost()
             self._open_at = now if event.at_once else now + random.uniform(0, self._pace.reconnect_s)
             self._stand("refused" if event.refused else "offline", event.words)
+
+    def _ordered(self, payload: bytes) -> None:
+        """HQ asks something of a line."""
+        try:
+            order = wire.unpack(payload)
+        except wire.WireError:
+            return
+        if not isinstance(order, wire.Order):
+            return
+        lines = [line.name for line in self._config.lines]
+        known = order.line in lines
+        why = orders.refusal(order.verb, order.args) if known else "the box has no line of that name"
+        verb, args = ("refuse", json.dumps({"why": why})) if why else (order.verb, order.args)
+        self._book.order(order.number, order.line if known else lines[0], verb, args, order.made_ms)
 
     # ------------------------------------------------------------------------------------- telling
 
@@ -143,12 +174,18 @@ class Uplink:
     def _tell(self) -> None:
         self._tell_at = time.monotonic() + _TELL_S
         at_ms = self._clock.now().at_ms
+        sound = self._parcels.words()
+        if self._takes.trouble and self._takes.trouble != self._sound_words:
+            print(f"uplink: {sound}", file=sys.stderr, flush=True)
+        self._sound_words = self._takes.trouble
         told = {
             "state": self._state,
             "since_ms": self._since_ms,
             "unsent": self._courier.unsent(),
             "last_ack_ms": self._courier.last_ack_ms or None,
             "words": "; ".join([self._words, *self._courier.troubles(), *self._shelf.troubles]),
+            "sound": sound,
+            "recordings": self._parcels.waiting(),
             "updated_ms": at_ms,
         }
         place = self._config.data / "state" / "uplink.json"

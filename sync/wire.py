@@ -1,4 +1,4 @@
-"""What crosses the air: batch, hello, acknowledgement.  Pure: values in, bytes out, and back.
+"""What crosses the air: batch, hello, acknowledgement; sound in pieces; orders.  Pure: values in, bytes out, and back.
 
 Rules of this room
 - The first byte is the version, the second the type, the last four the CRC-32 of all before them.
@@ -7,6 +7,8 @@ Rules of this room
 - Rows travel as columns (`columns`).  `seq` is not sent (a batch is gapless from `first`), `of` is sent as the
   distance back to the amended row, monotonic time as the gap to the row before, wall time as the change of
   (wall - monotonic).
+- Sound travels in pieces of at most `MAX_CHUNK` bytes, each with the size and the SHA-256 of the whole, so that any
+  piece can be taken by itself and an empty one asks how much of it has come.
 - A kind or a state that this version has never heard of is passed on: a newer box may speak to an older HQ.
 
 Nothing here is ever logged: a payload holds voters' numbers.
@@ -18,8 +20,8 @@ import json
 import re
 import struct
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from itertools import accumulate
 from operator import ge, sub
 
@@ -27,11 +29,14 @@ from sync.columns import MAX_BODY, MAX_INT, Reader, callers, deflate, inflate, i
 from sync.columns import WireError as WireError  # part of this room's face
 
 VERSION = 1
-BATCH, HELLO, ACK = 1, 2, 3
+BATCH, HELLO, ACK, PARCEL, HELD, ORDER = 1, 2, 3, 4, 5, 6
 
 MAX_PAYLOAD = 256 * 1024  # bytes on the air
 MAX_ROWS = 5000
 MAX_STORES = 256  # in a hello
+MAX_CHUNK = 8 * 1024  # bytes of sound in a parcel
+MAX_SOUND = 1024 * 1024  # bytes of one recording; thirty seconds of speech are 28 KiB
+MAX_ARGS = 2 * 1024  # bytes of an order's arguments
 MAX_AT_MS = 253_402_300_800_000  # the year 10000: the first instant that RFC 3339 cannot say
 
 # seq, of, kind, boot, mono_ms, at_ms, clock, campaign, caller, caller_kind, state, seconds, extra
@@ -103,6 +108,45 @@ class Ack:
     chain: bytes
     next_s: int = 0
     reject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """Box to HQ: bytes of the recording whose first row is `seq` of `store`, from `offset` of a file of `total` bytes
+    with this SHA-256. An empty `chunk` is an offer: how much of it is there?"""
+
+    store: str
+    seq: int
+    codec: str
+    total: int
+    sha256: bytes
+    offset: int
+    chunk: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """HQ to box: `have` bytes of a recording are on HQ's disk. `state`: "" go on from there; "done" all of it is there,
+    checked; "unknown" its row is not here yet, "later" HQ cannot write now: ask again; "refused: ..." never again."""
+
+    store: str
+    seq: int
+    have: int
+    state: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """HQ to box: the box's order `number` from HQ is for `line`. `args` is a JSON object, `made_ms` HQ's time."""
+
+    number: int
+    line: str
+    verb: str
+    args: str = field(repr=False)  # may hold a voter's number
+    made_ms: int = 0
+
+
+Message = Batch | Hello | Ack | Parcel | Held | Order
 
 
 # ---------------------------------------------------------------------------------------- topics
@@ -180,6 +224,20 @@ def pack_ack(ack: Ack) -> bytes:
     return _sealed(ACK, bytes.fromhex(ack.store), varint(ack.mark), ack.chain, varint(ack.next_s), text(ack.reject))
 
 
+def pack_parcel(parcel: Parcel) -> bytes:
+    what = bytes.fromhex(parcel.store) + varint(parcel.seq) + text(parcel.codec) + varint(parcel.total)
+    return _sealed(PARCEL, what, parcel.sha256, varint(parcel.offset), parcel.chunk)
+
+
+def pack_held(held: Held) -> bytes:
+    return _sealed(HELD, bytes.fromhex(held.store), varint(held.seq), varint(held.have), text(held.state))
+
+
+def pack_order(order: Order) -> bytes:
+    whom = varint(order.number) + text(order.line) + text(order.verb) + varint(order.made_ms)
+    return _sealed(ORDER, whom, text(order.args))
+
+
 # -------------------------------------------------------------------------------------- unpacking
 
 _kind = re.compile(r"[a-z][a-z0-9-]{0,31}").fullmatch
@@ -255,7 +313,36 @@ def _ack(reader: Reader) -> Ack:
     return Ack(store, mark, chain, reader.varint(86_400), reader.name())
 
 
-def unpack(payload: bytes) -> Batch | Hello | Ack:
+_codec = re.compile(r"[a-z0-9]{1,8}").fullmatch
+
+
+def _parcel(reader: Reader) -> Parcel:
+    store, seq, codec, total = reader.take(4).hex(), reader.varint(), reader.name(8), reader.varint(2**40)
+    sha256, offset = reader.take(32), reader.varint()
+    chunk = reader.take(len(reader.data) - reader.at)
+    if not seq or not _codec(codec) or len(chunk) > MAX_CHUNK or offset + len(chunk) > total:
+        raise WireError("parcel")
+    return Parcel(store, seq, codec, total, sha256, offset, chunk)
+
+
+def _held(reader: Reader) -> Held:
+    return Held(reader.take(4).hex(), reader.varint(), reader.varint(), reader.name())
+
+
+def _order(reader: Reader) -> Order:
+    number, line, verb, made_ms = reader.varint(), reader.name(), reader.name(), reader.varint(MAX_AT_MS - 1)
+    args = reader.text(MAX_ARGS)
+    if not number or not args or not _is_extra(args):
+        raise WireError("order")
+    return Order(number, line, verb, args, made_ms)
+
+
+_UNPACK: dict[int, Callable[[Reader], Message]] = {
+    BATCH: _batch, HELLO: _hello, ACK: _ack, PARCEL: _parcel, HELD: _held, ORDER: _order,
+}  # fmt: skip
+
+
+def unpack(payload: bytes) -> Message:
     """The message in these bytes; `WireError` for anything else."""
     if len(payload) > MAX_PAYLOAD:
         raise WireError("size")
@@ -264,11 +351,10 @@ def unpack(payload: bytes) -> Batch | Hello | Ack:
     if payload[0] != VERSION:
         raise WireError("version")
     reader = Reader(payload[2:-4])
-    if payload[1] == BATCH:
-        return _batch(reader)
-    message = _hello(reader) if payload[1] == HELLO else _ack(reader) if payload[1] == ACK else None
-    if message is None:
+    read = _UNPACK.get(payload[1])
+    if read is None:
         raise WireError("type")
-    if reader.at != len(reader.data):
+    message = read(reader)
+    if payload[1] != BATCH and reader.at != len(reader.data):  # a batch is deflated to its very end
         raise WireError("size")
     return message

@@ -16,6 +16,7 @@ from edge import profile as profiles
 from edge.campaign import Campaign, parse
 from edge.events import Stamp
 from edge.ledger import Ledger, Reader
+from edge.orders import Order
 from edge.station import Setting, Station
 from tools.simmodem import SimModem
 
@@ -91,6 +92,7 @@ class Rig:
         self.fuse: Fuse | None = None
         self.committed: Callable[[Rig], None] = lambda rig: None  # called after each commit
         self.siblings: list[Rig] = []
+        self.orders: list[Order] = []  # of headquarters
         self.purse = 90
         self.station: Station | None = None
         self.start()
@@ -103,13 +105,17 @@ class Rig:
 
     def start(self) -> None:
         """Start the line's process on what the ledger holds."""
-        ledger = self._open()
-        setting = Setting(
+        self.station = Station(
+            self._setting(), self._open(), PROFILES, self.stamp(), self.guard, self._siblings,
+            orders=lambda: self.orders,
+        )  # fmt: skip
+        self.station.connected(self.stamp())
+
+    def _setting(self) -> Setting:
+        return Setting(
             line=self.name, campaign=self.about, country="IN", timezone="Asia/Kolkata", purse=self.purse,
             own=frozenset({"+919000000001"}), values={"office": "Nashik"},
         )  # fmt: skip
-        self.station = Station(setting, ledger, PROFILES, self.stamp(), self.guard, self._siblings)
-        self.station.connected(self.stamp())
 
     def _open(self) -> Ledger:
         opened: type[_Ledger] = type("_Ledger", (_Ledger,), {"rig": self})

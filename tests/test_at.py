@@ -13,10 +13,12 @@ from edge.at import ESC, LONGEST, POLL, SEND, SUB, URGENT, Channel, Command, Spl
 from edge.events import (
     Answered,
     CallChanged,
+    CallConnected,
     CallEnded,
     CallerSeen,
     Deaf,
     Expired,
+    FileMark,
     Keyed,
     MessageStored,
     NetworkTime,
@@ -67,7 +69,7 @@ UNASKED = [
     ("+CMTI: ,2", MessageStored("", 2)),
     ('+CMTI: "SM",0', MessageStored("SM", 0)),
     ('+CDSI: "SR",0', ReportStored("SR", 0)),
-    ("^CEND:1,0,104,16", CallEnded("^CEND")),
+    ("^CEND:1,0,104,16", CallEnded("^CEND", cause=16)),
     ("NO CARRIER", CallEnded("NO CARRIER")),
     ("MISSED_CALL: 11:01AM 07712345678", CallEnded("MISSED_CALL", "07712345678")),
     ("MISSED_CALL: 11:01AM", CallEnded("MISSED_CALL", "")),
@@ -395,3 +397,96 @@ def test_a_caller_does_not_wait_for_ever_behind_an_sms_that_hangs() -> None:
     made.submit(Command("AT+CHUP", "hang", priority=URGENT))
     assert made.deadline() == pytest.approx(0.1 + at.PATIENCE)
     assert made.tick(0.2 + at.PATIENCE) == [Expired("sms", (), written=True)]
+
+
+# ---------------------------------------------------------------------------------- files, raw in the stream
+
+SOUND = bytes(range(256)) * 3 + b"\r\nRING\r\nOK\r\n"  # every byte, and words that would be read as the modem's
+
+
+def test_a_file_is_written_raw_behind_the_prompt() -> None:
+    made = asked(Command(f'AT+CFTRANRX="C:/a.wav",{len(SOUND)}', "up", raw=SOUND))
+    assert made.receive(b"\r\n>", 0.1) == []
+    assert made.outgoing(0.1) == SOUND
+    assert made.receive(b"\r\nOK\r\n", 0.2) == [Answered("up")]
+
+
+def test_a_file_is_written_raw_behind_connect() -> None:
+    made = asked(Command(f'AT+QFUPL="a.wav",{len(SOUND)},30', "up", raw=SOUND), "quectel-lte")
+    assert made.receive(b"\r\nCONNECT\r\n", 0.1) == []
+    assert made.outgoing(0.1) == SOUND
+    answer = made.receive(b"\r\n+QFUPL: 780,3f3f\r\n\r\nOK\r\n", 0.2)
+    assert answer == [Answered("up", ("+QFUPL: 780,3f3f",))]
+
+
+def test_an_upload_that_is_withdrawn_before_its_prompt_never_leaves() -> None:
+    made = asked(Command('AT+CFTRANRX="C:/a.wav",780', "up", raw=SOUND))
+    assert made.withdraw("up")
+    made.receive(b"\r\n>", 0.1)
+    assert made.outgoing(0.1) == ESC
+    assert made.receive(b"\r\nOK\r\n", 0.2) == [Refused("up", "CANCELLED")]
+
+
+def test_connect_is_no_prompt_for_anything_else() -> None:
+    made = asked(Command("AT+CSQ", "q"))
+    assert made.receive(b"\r\nCONNECT\r\n", 0.1) == [Noise(7)]
+
+
+def blocks(sound: bytes, size: int) -> bytes:
+    """What SIMCom modules write when a file is fetched."""
+    out = b""
+    for start in range(0, len(sound), size):
+        block = sound[start : start + size]
+        out += f"\r\n+CFTRANTX: DATA,{len(block)}\r\n".encode() + block
+    return out + b"\r\n+CFTRANTX: 0\r\n\r\nOK\r\n"
+
+
+@given(st.binary(max_size=600), st.integers(1, 300), st.lists(st.integers(1, 40), max_size=60))
+@settings(max_examples=60)
+def test_a_fetched_file_is_taken_out_of_the_stream_however_it_is_cut(sound: bytes, size: int, cuts: list[int]) -> None:
+    made = asked(Command('AT+CFTRANTX="C:/r.wav"', "get", fetch=0))
+    stream, events = blocks(sound, size), []
+    for cut in [*cuts, len(stream)]:
+        events += made.receive(stream[:cut], 0.1)
+        stream = stream[cut:]
+    assert events == [Answered("get", ("+CFTRANTX: 0",), sound)]
+    assert made.receive(b"\r\nRING\r\n", 0.2) == [Rang()]
+
+
+def test_a_fetch_of_a_known_size_reads_what_connect_announces() -> None:
+    made = asked(Command('AT+QFDWL="r.wav"', "get", fetch=len(SOUND)), "quectel-lte")
+    events = made.receive(b"\r\nRING\r\n\r\nCONNECT\r", 0.1)
+    events += made.receive(b"\n" + SOUND + b"\r\n+QFDWL: 780,3f3f\r\n\r\nOK\r\n", 0.1)
+    assert events == [Rang(), Answered("get", ("+QFDWL: 780,3f3f",), SOUND)]
+
+
+def test_a_fetch_that_stops_in_the_middle_times_out_and_costs_no_ring() -> None:
+    made = asked(Command('AT+CFTRANTX="C:/r.wav"', "get", timeout=5, fetch=0))
+    made.receive(b"\r\n+CFTRANTX: DATA,500\r\nhalf of it", 0.1)
+    [gone] = made.tick(5.1)
+    assert isinstance(gone, Expired) and gone.tag == "get"
+    assert made.receive(b"\r\nRING\r\n", 5.2) == [Rang()]
+
+
+def test_a_fetch_is_refused_like_any_command_and_never_grows_beyond_its_limit() -> None:
+    made = asked(Command('AT+CFTRANTX="C:/r.wav"', "get", fetch=0))
+    assert made.receive(b"\r\nERROR\r\n", 0.1) == [Refused("get", "ERROR")]
+    made = asked(Command('AT+CFTRANTX="C:/r.wav"', "get", fetch=0))
+    made.receive(b"\r\n+CFTRANTX: DATA,9999999\r\n", 0.1)
+    assert made._raw_due == at.MOST_RAW
+
+
+def test_a_talking_modems_marks() -> None:
+    def of(name: str, line: str) -> object:
+        return urc.read(line, PROFILES[name])
+
+    assert of("sim7600", "VOICE CALL: BEGIN") == CallConnected("VOICE CALL")
+    assert of("huawei-voice", "^CONN:1,0") == CallConnected("^CONN")
+    assert of("huawei-voice", "^CEND:1,5,29,17") == CallEnded("^CEND", cause=17)
+    assert of("huawei-voice", "^CEND:1,5,29") == CallEnded("^CEND")
+    assert of("sim7600", "+WAVSTATE: wav play stop") == FileMark("played")
+    assert of("a76xx", "+AUDIOSTATE: audio play error") == FileMark("failed")
+    assert of("a76xx", "+CREC: file full") == FileMark("recorded")
+    assert of("quectel-lte", "+QPSND: 0") == FileMark("played")
+    assert of("quectel-lte", "nothing of the kind") is None and of("sim7600", "nor here") is None
+    assert of("sim800", "VOICE CALL: BEGIN") is None and of("huawei-voice", "nor here") is None

@@ -291,7 +291,7 @@ def test_the_watchdog_is_not_petted_when_every_pulse_is_lost(tmp_path: Path, mon
     ("old", "new", "key"),
     [
         ('id = "water"', 'id = "road"', "id"),
-        ('mode = "missed-call"', 'mode = "menu"', "mode"),
+        ('mode = "missed-call"', 'mode = "menu"', "menu"),
         ("{office}", "{minister}", "reply.en.text"),
         ('title = "Water"', 'titel = "Water"', "titel"),
     ],

@@ -54,7 +54,7 @@ def test_the_contracts_campaign_is_read() -> None:
     assert (read.id, read.title, read.mode) == ("water", "Water supply for every village", "missed-call")
     assert read.languages == ("hi", "en") and set(read.replies) == {"hi", "en"}
     assert (read.once_per_s, read.quiet, read.version) == (86400, (1320, 360), 1)
-    assert read.referendum == ("subsidy", "support", "last")
+    assert read.referendum == ("subsidy", "support", "last", None, None)
     assert campaign.check(read, VALUES) == []
 
 
@@ -127,15 +127,35 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         assert refused.problems
 
 
-def test_modes_that_need_an_answer_are_refused_at_start_and_warned_about() -> None:
-    menu = water(mode="menu")
-    assert campaign.refusal(menu).startswith('water.toml: mode: "menu" is not yet answered by this version; allowed:')
-    assert [found.key for found in campaign.check(menu, VALUES)] == ["mode"]
-    assert campaign.refusal(water()) == campaign.refusal(water(mode="opt-out")) == ""
+def test_modes_that_speak_need_something_to_say() -> None:
+    for mode in ("menu", "callback"):
+        found = problems(WATER.replace("missed-call", mode))
+        assert "water.toml: menu: missing; allowed: a table: [menu]" in found
+        assert ("water.toml: callback: missing; allowed: a table: [callback]" in found) == (mode == "callback")
 
 
-def test_tables_of_later_work_are_left_alone() -> None:
-    assert campaign.parse(WATER + "\n[menu]\nx = 1\n[consent.deep]\ny = [1]\n[grievance]\n", "w.toml").id == "water"
+def test_an_option_of_a_referendum_is_a_missed_calls_to_name() -> None:
+    text = WATER.replace('option = "support"', "")
+    assert problems(text) == ["water.toml: referendum.option: missing; allowed: a-z, 0-9 and -, at most 64"]
+    assert problems(text.replace("missed-call", "menu")) == ["water.toml: menu: missing; allowed: a table: [menu]"]
+
+
+@pytest.mark.parametrize(
+    ("key", "written", "told"),
+    [
+        ("opens", '"2027-01-01"', '"2027-01-01" is not possible; allowed: "2026-12-01T18:00:00+05:30"'),
+        ("opens", '"2027-01-01T10:00:00"', '"2027-01-01T10:00:00" is not possible'),
+        ("opens", "2027-01-01T10:00:00Z", "datetime.datetime("),
+        ("closes", '"2027-02-30T10:00:00Z"', '"2027-02-30T10:00:00Z" is on no calendar'),
+        ("closes", '"2026-01-01T00:00:00Z"', "it closes before it opens"),
+    ],
+)
+def test_a_referendum_has_its_hours(key: str, written: str, told: str) -> None:
+    text = f'{WATER}opens = "2026-06-01T00:00:00+05:30"\ncloses = "2027-06-01T00:00:00+05:30"\n'
+    read = campaign.parse(text, "water.toml").referendum
+    assert read and (read.opens_ms, read.closes_ms) == (1780252200000, 1811788200000)
+    (found,) = problems(re.sub(rf'(?m)^{key} = "2.*"$', f"{key} = {written}", text))
+    assert found.startswith(f"water.toml: referendum.{key}: {told}")
 
 
 @pytest.mark.parametrize(
@@ -303,7 +323,7 @@ def test_check_refuses_before_it_says_anything(file: Path, capsys: pytest.Captur
 
 def tried(file: Path, typed: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
     monkeypatch.setattr("sys.stdin", io.StringIO(typed))
-    assert campaigns.try_out(str(file)) == 0
+    assert campaigns.try_out(str(file), None, False) == 0
     return capsys.readouterr().out
 
 
@@ -333,6 +353,5 @@ def test_campaigns_without_a_reply(
     assert "An SMS comes" not in tried(file, "\n", monkeypatch, capsys)
     file.write_text(re.sub(r"(?m)^(\[reply|text|once).*", "", WATER))
     assert "the campaign has no reply" in tried(file, "", monkeypatch, capsys)
-    file.write_text(WATER.replace("missed-call", "menu"))
-    assert campaigns.try_out(str(file)) == 1
-    assert "not yet answered" in capsys.readouterr().err
+    assert campaigns.try_out(str(file), "heard.wav", False) == campaigns.try_out(str(file), None, True) == 1
+    assert "says nothing: there is no sound" in capsys.readouterr().err

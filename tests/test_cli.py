@@ -19,7 +19,7 @@ from tools import boxnew, cli, modemlist
 
 PROMISED = """
 demo, box new, box run, box line, box uplink, box page, box export, box status, hq run, hq receive, hq web, hq export,
-campaign check, campaign try, modem sim, modem list, doctor
+campaign check, campaign try, campaign voice, campaign picture, modem sim, modem list, doctor
 """
 CAMPAIGN = """\
 id = "first"

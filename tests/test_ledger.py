@@ -54,7 +54,7 @@ def test_amendments_name_the_first_row(book: Ledger) -> None:
     seq = book.keep_call(T0, VOTER, "missed", "water")
     book.amend_call(later(1), seq, "gave-up")
     assert Row(*book.rows(seq)[0])[:3] == (3, 2, "call")  # type: ignore[arg-type]
-    assert book.last_call() == (VOTER, T0)
+    assert book.last_call() == (VOTER, T0, 2)
     assert book.calls_since(T0.at_ms) == 1 and book.calls_since(T0.at_ms + 1) == 0
 
 
@@ -196,7 +196,7 @@ def test_claims_made_before_the_clock_was_trusted_are_dated_when_it_is(book: Led
     book.set_state(Stamp("boot-a", 2000, 5, 0), seq, "sending")
     book.redate(later(60))
     [claim] = book.claims(VOTER.number)
-    assert claim.at == later(1) and book.last_call_seq() == 2
+    assert claim.at == later(1) and book.last_call() == (VOTER, T0, 2)
 
 
 def test_parts_wait_for_their_siblings(book: Ledger) -> None:
@@ -305,6 +305,7 @@ def test_a_new_store_takes_over_what_headquarters_does_not_have(book: Ledger, tm
         ("call", "01"),
         ("call", "02"),
         ("call", "78"),
+        ("call", ""),  # and what became of it
         ("optout", "78"),
     ]
     assert kept[0].at_ms == later(1).at_ms and fresh.opted_out(VOTER.number) and fresh.open_letters() == []

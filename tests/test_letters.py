@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,12 @@ def rig(tmp_path: Path) -> MakeRig:
         return made
 
     return make
+
+
+def told(rig: Rig, **of_the_box: object) -> None:
+    """Change what the line knows of its box."""
+    assert rig.station is not None
+    rig.station.outbox._lines = replace(rig.station.outbox._lines, **of_the_box)  # type: ignore[arg-type]
 
 
 def sent_to(rig: Rig) -> list[str]:
@@ -106,7 +113,7 @@ def test_a_stop_that_comes_between_verdict_and_claim_wins(tmp_path: Path) -> Non
             other.ledger.keep_received(two.stamp(), voter, "water", "STOP", b"f", opt_out=True)
         return [Reader(two.path)]
 
-    one.station._siblings = siblings
+    told(one, siblings=siblings)
     one.sim.dial(VOTER, one.now)
     one.run(30)
     assert sent_to(one) == [] and one.letters() == ["cancelled"] and one.station.ledger.claims(VOTER) == []
@@ -114,12 +121,11 @@ def test_a_stop_that_comes_between_verdict_and_claim_wins(tmp_path: Path) -> Non
 
 def test_an_unreadable_sibling_or_a_taken_lock_holds_replies_back(rig: MakeRig) -> None:
     line = rig()
-    line.station._siblings = lambda: None  # type: ignore[union-attr, assignment]
+    told(line, siblings=lambda: None)
     line.sim.dial(VOTER, line.now)
     line.run(10)
     assert line.letters() == ["held"]
-    line.station._siblings = list  # type: ignore[union-attr]
-    line.station._guard = lambda: None  # type: ignore[union-attr, assignment]
+    told(line, siblings=list, guard=lambda: None)
     line.run(60)
     assert sent_to(line) == []
 

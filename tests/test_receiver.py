@@ -1,9 +1,12 @@
-"""The whole road with real processes and a real mosquitto: whoever is killed or restarted, HQ holds every row once,
-nothing is acknowledged that is not on disk, and a receiver that acknowledges too early is caught."""
+"""The whole road with real processes and a real mosquitto: whoever is killed or restarted, HQ holds every row once and
+every recording whole, nothing is acknowledged that is not on disk, and a receiver that acknowledges too early is
+caught."""
 
 from __future__ import annotations
 
+import array
 import json
+import math
 import os
 import queue
 import random
@@ -15,13 +18,15 @@ import sys
 import tempfile
 import threading
 import time
+import wave
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
 from bench import road, voters
+from edge import recordings
 from edge.events import GENESIS
 from sync import broker, mqtt, wire
 from sync.hq import config, receiver
@@ -125,7 +130,7 @@ class World:
         db = sqlite3.connect(f"file:{self.hq / 'hq.db'}?mode=ro", uri=True)
         kept = [row[1:-1] for row in db.execute("SELECT * FROM event ORDER BY store_id, seq")]
         alarms = db.execute("SELECT kind, words FROM alarm").fetchall()
-        calls = db.execute("SELECT sum(calls), sum(sent) FROM hourly").fetchone()
+        calls = db.execute("SELECT coalesce(sum(calls), 0), coalesce(sum(sent), 0) FROM hourly").fetchone()
         db.close()
         assert kept == self.rows and alarms == []
         assert calls == (
@@ -323,6 +328,66 @@ def test_an_embedded_broker_carries_the_same(stack: ExitStack, monkeypatch: pyte
     finally:
         child.send_signal(signal.SIGTERM)
         assert child.wait(10) == 0
+
+
+# ------------------------------------------------------------------------------------------ sound
+
+
+def takes(world: World, count: int, seconds: int) -> None:
+    """A box that has recorded: so many rising tones, and the rows that tell of them."""
+    samples = (round(9000 * math.sin(0.2 * at + at * at / 300_000)) for at in range(seconds * 8000))
+    pcm = array.array("h", samples).tobytes()
+    rows, place = [("store", 0, "0badcafe", "")], world.box / "recordings"
+    place.mkdir()
+    for _ in range(count):
+        seq = len(rows) + 1
+        rows += [("recording", 0, "recording", f'{{"file":"0badcafe-{seq}.wav"}}'), ("recording", seq, "kept", "")]
+        with wave.open(str(place / f"0badcafe-{seq}.wav"), "wb") as file:
+            file.setparams((1, 2, 8000, 0, "NONE", ""))
+            file.writeframes(pcm)
+    world.rows = [
+        (seq, of, kind, "ab" * 8, seq, 1_790_000_000_000 + seq, 3, "water", "", "", state, 0, extra)
+        for seq, (kind, of, state, extra) in enumerate(rows, 1)
+    ]
+    (world.box / "ledgers" / "l1.db").unlink()
+    voters.write_ledger(world.box / "ledgers" / "l1.db", "0badcafe", "b1", "l1", world.rows)
+
+
+def sound(world: World) -> int:
+    """Bytes of sound that HQ says it has."""
+    try:
+        with closing(sqlite3.connect(f"file:{world.hq / 'hq.db'}?mode=ro", uri=True)) as db:
+            return int(db.execute("SELECT coalesce(sum(have), 0) FROM recording_file").fetchone()[0])
+    except sqlite3.Error:
+        return 0
+
+
+@mosquitto
+@pytest.mark.skipif(not shutil.which("opusenc"), reason="opusenc is not installed: apt install opus-tools")
+def test_recordings_arrive_whole_while_everybody_is_killed(stack: ExitStack) -> None:
+    world = World(stack, 1)
+    takes(world, 6, 20)
+    for name in ("mosquitto", "receiver", "uplink"):
+        world.start(name)
+    for name in ("receiver", "uplink", "mosquitto") * 2:
+        before = sound(world)
+        until(lambda before=before: sound(world) > before)  # type: ignore[misc]
+        world.kill(name)
+        world.start(name)
+    until(lambda: len(recordings.acknowledged(world.box)) == 6)
+    world.everything_once()
+    with closing(sqlite3.connect(f"file:{world.hq / 'hq.db'}?mode=ro", uri=True)) as db:
+        files = db.execute("SELECT seq, sha256, bytes, wrong FROM recording_file WHERE done_ms IS NOT NULL").fetchall()
+    assert len(files) == 6
+    for seq, sha256, size, wrong in files:
+        whole = world.hq / "recordings" / "b1" / f"0badcafe-{seq}.opus"
+        assert whole.stat().st_size == size and recordings.digest(whole) == sha256 and not wrong
+        assert whole.read_bytes()[:4] == b"OggS"
+    assert not list(world.hq.rglob("*.part")) and not list((world.box / "road").iterdir())
+    assert len(list((world.box / "recordings").iterdir())) == 6
+    world.stop("uplink")
+    told = json.loads((world.box / "state" / "uplink.json").read_text())
+    assert told["sound"] == "" and told["recordings"] == 0
 
 
 # ------------------------------------------------------------------------------------- one process

@@ -260,6 +260,7 @@ def test_keys_and_placed_calls() -> None:
     host.modem.line.callees[VOTER] = Callee("busy", 2)
     host.ask(f"ATD{VOTER};")
     assert lines(host.wait(3)) == ["BUSY"] and host.modem.calls[-1].fate == "busy"
+    host.ask("AT+QTONEDET=1")
     host.dial(), host.wait(1), host.ask("ATA")
     host.modem.press("8", host.now)
     assert lines(host.wait(0.1)) == ["+QTONEDET: 56"]

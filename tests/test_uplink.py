@@ -434,7 +434,7 @@ def test_an_uplink_without_a_broker_says_so_and_ends_when_told(folder: Path) -> 
     made.run()
     told = json.loads((folder / "state" / "uplink.json").read_text())
     assert told["state"] == "offline" and set(told) == {
-        "state", "since_ms", "unsent", "last_ack_ms", "words", "updated_ms"
+        "state", "since_ms", "unsent", "last_ack_ms", "words", "updated_ms", "sound", "recordings"
     }  # fmt: skip
 
 

@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from edge import campaign, settings, sms
+from edge import campaign, prompts, settings, sms
 from edge.campaign import Campaign
+from edge.menu import Menu
+from edge.prompts import Prompts
+from tools import audition, handset
 
 
 def check(path: str) -> int:
     """`miscall campaign check`: what is wrong, one line each with a remedy, and SMS parts per language.
 
-    Raises CampaignError when the file is refused."""
+    Raises CampaignError when the file is refused, OSError when a prompt cannot be read."""
     found = campaign.load(path)
     longest = longest_values(path, found)
-    findings = campaign.check(found, longest)
+    findings = campaign.check(found, longest) + audition.findings(found, prompts.folder(path))
     for finding in findings:
         print(f"{path}: {finding}", file=sys.stderr if finding.severity == "error" else sys.stdout)
     for language in found.replies:
         print(f"{language}: {_size_words(campaign.size(found, language, longest))}")
+    if found.menu:
+        print(*_menu_times(found.menu, Prompts(prompts.folder(path), found.menu)), sep="\n")
     if not found.replies:
         print("no reply: callers get no SMS")
     return int(any(finding.severity == "error" for finding in findings))
+
+
+def _menu_times(menu: Menu, heard: Prompts) -> Iterator[str]:
+    """How long each choice takes to hear, by language."""
+    for node in menu.nodes.values():
+        if node.options:
+            took = ((language, audition.menu_ms(heard, node, language)) for language in menu.languages)
+            yield f"{node.id}: " + ", ".join(f"{language} {ms / 1000:.1f} s" for language, ms in took)
 
 
 def _size_words(cost: sms.Size) -> str:
@@ -31,16 +44,18 @@ def _size_words(cost: sms.Size) -> str:
     return f"{cost.parts} SMS, {cost.units} letters ({alphabet}), room for {cost.left} more"
 
 
-def try_out(path: str) -> int:
-    """`miscall campaign try`: a campaign in a terminal, as a caller meets it; ends with the input.
+def try_out(path: str, sound: str | None, play: bool) -> int:
+    """`miscall campaign try`: a campaign in a terminal, as a caller meets it; ends with the input. Of one that speaks,
+    the sound goes to the WAV file `sound`, and to the loudspeaker when `play`.
 
-    Raises CampaignError when the file is refused."""
+    Raises CampaignError when the file is refused, OSError when `sound` cannot be written."""
     found = campaign.load(path)
-    if why_not := campaign.refusal(found):
-        print(why_not, file=sys.stderr)
-        return 1
-
     values = longest_values(path, found)
+    if found.menu and found.mode in ("menu", "callback"):
+        return handset.run(found, Prompts(prompts.folder(path), found.menu), values, sound, play)
+    if sound or play:
+        print(f"{path}: a campaign with mode = \"{found.mode}\" says nothing: there is no sound", file=sys.stderr)
+        return 1
 
     def ask(question: str) -> str | None:
         try:
@@ -109,7 +124,9 @@ def longest_values(path: Path | str, found: Campaign) -> dict[str, str]:
             texts = {name: str(value) for name, value in top.table("box").opaque("text").items()}
             numbers = [line.text("number", "") for line in top.tables("line")]
             return {"number": max(numbers, key=len, default="") or sample} | texts
-    named = {name for text in found.replies.values() for name in campaign.placeholders(text)}
+    texts_of_cases = found.menu.case_sms.values() if found.menu else ()
+    named = {name for text in (*found.replies.values(), *texts_of_cases) for name in campaign.placeholders(text)}
+    named.discard("reference")  # the box fills it
     for name in sorted(named - {"number", "office"}):
         print(f"warning: {{{name}}} is filled only on a box that has `{name} = ...` below [box.text] of its box.toml")
     return dict.fromkeys(named, "x" * 40) | {"number": sample, "office": "Tehsil office, Nashik"}

@@ -54,6 +54,14 @@ def _hq(parser: Parser) -> None:
     parser.add_argument("config", metavar="CONFIG", help="headquarters' file, hq.toml")
 
 
+def _order(parser: Parser) -> None:
+    _hq(parser)
+    parser.add_argument("box", metavar="BOX", help="the box's id")
+    parser.add_argument("line", metavar="LINE", help="the line's name in it")
+    parser.add_argument("verb", choices=("call-back", "case"), help="what it shall do")
+    parser.add_argument("particulars", nargs="+", metavar="WHAT", help="NUMBER [CAMPAIGN], or REFERENCE STATE")
+
+
 def _demo(parser: Parser) -> None:
     parser.add_argument("--boxes", type=_count, default=2, metavar="N", help="offices (default 2)")
     parser.add_argument("--lines", type=_count, default=4, metavar="N", help="SIMs in each (default 4)")
@@ -79,6 +87,22 @@ def _sim(parser: Parser) -> None:
 
 def _campaign(parser: Parser) -> None:
     parser.add_argument("file", metavar="FILE", help="a campaign, <id>.toml")
+
+
+def _voice(parser: Parser) -> None:
+    _campaign(parser)
+    parser.add_argument("--again", action="store_true", help="make drafts anew that are up to date")
+
+
+def _try(parser: Parser) -> None:
+    _campaign(parser)
+    parser.add_argument("--sound", metavar="WAV", help="write what the caller heard to this file")
+    parser.add_argument("--play", action="store_true", help="play it on this machine's loudspeaker, in real time")
+
+
+def _picture(parser: Parser) -> None:
+    _campaign(parser)
+    parser.add_argument("--out", metavar="SVG", help="write to this file, not to standard output")
 
 
 def _doctor(parser: Parser) -> None:
@@ -119,10 +143,16 @@ COMMANDS = (
     Command("hq web", "the web page", "sync.hq.web:run", _hq, "hq web hq.toml"),
     Command("hq export", "what headquarters holds", "sync.hq.export:run", _exported(*HELD_BY_HQ),
             "hq export hq.toml calls > calls.jsonl"),
+    Command("hq order", "ask something of a box's line", "sync.hq.orders:run", _order,
+            "hq order hq.toml nashik-07 l1 case 4712936 contacted"),
     Command("campaign check", "what is wrong with a campaign", "tools.campaigns:check", _campaign,
             "campaign check campaigns/water.toml"),
-    Command("campaign try", "walk it as a caller", "tools.campaigns:try_out", _campaign,
-            "campaign try campaigns/water.toml"),
+    Command("campaign try", "walk it as a caller", "tools.campaigns:try_out", _try,
+            "campaign try campaigns/water-menu.toml"),
+    Command("campaign voice", "drafts of its prompts, said by a machine", "tools.voice:run", _voice,
+            "campaign voice campaigns/water-menu.toml"),
+    Command("campaign picture", "draw its conversation, as SVG", "tools.flow:picture", _picture,
+            "campaign picture campaigns/water-menu.toml > water.svg"),
     Command("modem sim", "modems in software", "tools.simmodem:run", _sim,
             "modem sim /tmp/ports --profile sim7600 --modems 2"),
     Command("modem list", "modems on this machine", "tools.modemlist:run", _ports, "modem list"),

@@ -1,4 +1,4 @@
-"""One line's durable truth, and all the SQL of the box: `schema`, `reader`, `writer`.
+"""One line's durable truth, and all the SQL of the box: `schema`, `reader`, `journal`, `talks`, `writer`.
 
 Rules of the room:
 - One file a line, one process that writes it, one connection that writes and checkpoints (SQLite before
@@ -15,9 +15,21 @@ Rules of the room:
 from __future__ import annotations
 
 from edge.ledger.reader import Reader
-from edge.ledger.schema import DamagedLedger, Draft, LedgerFailed, Letter, failed, pack_extra, seal, unseal
+from edge.ledger.schema import (
+    Callback,
+    Case,
+    DamagedLedger,
+    Draft,
+    LedgerFailed,
+    Letter,
+    failed,
+    pack_extra,
+    seal,
+    unseal,
+)
 from edge.ledger.writer import Ledger
 
 __all__ = [
-    "DamagedLedger", "Draft", "Ledger", "LedgerFailed", "Letter", "Reader", "failed", "pack_extra", "seal", "unseal",
+    "Callback", "Case", "DamagedLedger", "Draft", "Ledger", "LedgerFailed", "Letter", "Reader", "failed", "pack_extra",
+    "seal", "unseal",
 ]  # fmt: skip

@@ -10,10 +10,11 @@ import sqlite3
 from pathlib import Path
 
 from edge.events import GENESIS, Caller, Stamp
-from edge.ledger.schema import ROW, seal, unseal
-from edge.rules import Claim
+from edge.ledger.schema import ROW, Callback, Case, seal, unseal
+from edge.rules import Claim, Dial
 
 # States in which a reply may have reached the caller; so may one of which the network has taken some part.
+_THEIRS = "kind = 'call' AND of = 0 AND state NOT IN ('called-back', 'unreached')"  # not those that we placed
 _CLAIMED = "('sending', 'sent', 'delivered', 'unknown')"
 
 
@@ -58,24 +59,18 @@ class Reader:
         return bytes(row[0]) if row else None
 
     def calls_since(self, at_ms: int) -> int:
-        """Calls whose frozen wall time is at or after `at_ms`."""
-        query = "SELECT count(*) FROM event WHERE kind = 'call' AND of = 0 AND at_ms >= ?"
+        """Calls of callers whose frozen wall time is at or after `at_ms`."""
+        query = f"SELECT count(*) FROM event WHERE {_THEIRS} AND at_ms >= ?"
         return int(self._db.execute(query, (at_ms,)).fetchone()[0])
 
-    def last_call(self) -> tuple[Caller, Stamp] | None:
-        """Who called last, and when."""
+    def last_call(self) -> tuple[Caller, Stamp, int] | None:
+        """Who called last, when, and the row of that call."""
         query = (
-            "SELECT caller_kind, caller, boot, mono_ms, at_ms, clock FROM event"
-            " WHERE kind = 'call' AND of = 0 ORDER BY seq DESC LIMIT 1"
+            "SELECT caller_kind, caller, boot, mono_ms, at_ms, clock, seq FROM event"
+            f" WHERE {_THEIRS} ORDER BY seq DESC LIMIT 1"
         )
         row = self._db.execute(query).fetchone()
-        return (Caller(row[0], unseal(row[1])), Stamp(*row[2:])) if row else None
-
-    def last_call_seq(self) -> int:
-        """The row of the call that came last, or 0."""
-        query = "SELECT seq FROM event WHERE kind = 'call' AND of = 0 ORDER BY seq DESC LIMIT 1"
-        row = self._db.execute(query).fetchone()
-        return int(row[0]) if row else 0
+        return (Caller(row[0], unseal(row[1])), Stamp(*row[2:6]), int(row[6])) if row else None
 
     def claims(self, number: str, besides: int = 0) -> list[Claim]:
         """The replies to `number` that this line began to send and that may have arrived; not the one `besides`."""
@@ -90,10 +85,10 @@ class Reader:
 
     def _claims(self, where: str, values: tuple[object, ...]) -> list[Claim]:
         query = (
-            "SELECT campaign, parts, sent_boot, sent_mono_ms, sent_at_ms, sent_clock FROM message"
+            "SELECT campaign, parts, sent_boot, sent_mono_ms, sent_at_ms, sent_clock, purpose FROM message"
             f" WHERE {where} AND (state IN {_CLAIMED} OR refs <> '[]') AND sent_boot IS NOT NULL"
         )
-        return [Claim(row[0], Stamp(*row[2:]), row[1]) for row in self._db.execute(query, values)]
+        return [Claim(row[0], Stamp(*row[2:6]), row[1], row[6]) for row in self._db.execute(query, values)]
 
     def opted_out(self, number: str) -> bool:
         return self._db.execute("SELECT 1 FROM optout WHERE caller = ?", (seal(number),)).fetchone() is not None
@@ -115,3 +110,54 @@ class Reader:
             " GROUP BY reason ORDER BY 2 DESC, 1"  # the list of states is what makes its index usable
         )
         return self._db.execute(query).fetchall()
+
+    # ------------------------------------------------------------------------- talks and calls of ours
+
+    def callbacks(self) -> list[Callback]:
+        """Who is to be rung back, the one who has waited longest first."""
+        query = (
+            "SELECT seq, campaign, caller_kind, caller, state, reason, tries, boot, mono_ms, at_ms, clock,"
+            " tried_boot, tried_mono_ms, tried_at_ms, tried_clock FROM callback"
+            " WHERE state IN ('due', 'held', 'placing') AND state <> 'placing' ORDER BY seq LIMIT 200"
+        )
+        return [
+            Callback(r[0], r[1], Caller(r[2], unseal(r[3])), r[4], r[5], r[6], Stamp(*r[7:11]),
+                     Stamp(*r[11:15]) if r[11] is not None else None)
+            for r in self._db.execute(query)
+        ]  # fmt: skip
+
+    def dials(self, number: str) -> list[Dial]:
+        """The calls that this line placed to `number`."""
+        return self._dials("caller = ?", (seal(number),))
+
+    def dialled(self, now: Stamp) -> list[Dial]:
+        """The calls that this line placed and that may fall into the last 28 days, for the SIM's allowance."""
+        return self._dials("at_ms > ? OR clock < 2", (now.at_ms - 28 * 86_400_000,))
+
+    def _dials(self, where: str, values: tuple[object, ...]) -> list[Dial]:
+        query = f"SELECT campaign, outcome, seconds, boot, mono_ms, at_ms, clock FROM dial WHERE {where}"
+        return [Dial(r[0], r[1] == "called-back", r[2], Stamp(*r[3:])) for r in self._db.execute(query, values)]
+
+    def open_case(self, number: str) -> Case | None:
+        """The newest case of this caller that she has not called solved, or None."""
+        query = (
+            "SELECT seq, reference, state FROM grievance WHERE caller = ? AND state <> 'verified'"
+            " ORDER BY abs(seq) DESC LIMIT 1"
+        )
+        row = self._db.execute(query, (seal(number),)).fetchone() if number else None
+        return Case(*row) if row else None
+
+    def case(self, reference: str) -> Case | None:
+        """The case with this reference."""
+        query = "SELECT seq, reference, state FROM grievance WHERE reference = ?"
+        row = self._db.execute(query, (reference,)).fetchone()
+        return Case(*row) if row else None
+
+    def takes(self, *states: str) -> list[tuple[int, str]]:
+        """(row, file) of the takes that are in one of these states."""
+        marks = ", ".join("?" * len(states))
+        return self._db.execute(f"SELECT seq, file FROM take WHERE state IN ({marks}) ORDER BY seq", states).fetchall()
+
+    def is_answered(self, number: int) -> bool:
+        """Has headquarters' order `number` been answered here?"""
+        return self._db.execute("SELECT 1 FROM done_order WHERE number = ?", (number,)).fetchone() is not None

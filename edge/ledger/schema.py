@@ -42,6 +42,29 @@ SCHEMA = (
     CREATE TABLE unreadable(pdu TEXT PRIMARY KEY) WITHOUT ROWID;
     CREATE TABLE seen(fingerprint BLOB PRIMARY KEY) WITHOUT ROWID;
     """,
+    """
+    ALTER TABLE message ADD COLUMN purpose TEXT NOT NULL DEFAULT 'reply';
+    CREATE TABLE callback(
+        seq INTEGER PRIMARY KEY, campaign TEXT NOT NULL, caller TEXT NOT NULL, caller_kind TEXT NOT NULL,
+        state TEXT NOT NULL, reason TEXT NOT NULL, tries INTEGER NOT NULL,
+        boot TEXT NOT NULL, mono_ms INTEGER NOT NULL, at_ms INTEGER NOT NULL, clock INTEGER NOT NULL,
+        tried_boot TEXT, tried_mono_ms INTEGER, tried_at_ms INTEGER, tried_clock INTEGER);
+    CREATE INDEX callback_open ON callback(state) WHERE state IN ('due', 'held', 'placing');
+    CREATE INDEX callback_caller ON callback(caller);
+    CREATE TABLE dial(
+        seq INTEGER PRIMARY KEY, campaign TEXT NOT NULL, caller TEXT NOT NULL, outcome TEXT NOT NULL,
+        seconds INTEGER NOT NULL, boot TEXT NOT NULL, mono_ms INTEGER NOT NULL, at_ms INTEGER NOT NULL,
+        clock INTEGER NOT NULL);
+    CREATE INDEX dial_caller ON dial(caller);
+    CREATE INDEX dial_at ON dial(at_ms);
+    CREATE TABLE take(seq INTEGER PRIMARY KEY, file TEXT NOT NULL, state TEXT NOT NULL);
+    CREATE INDEX take_state ON take(state);
+    CREATE TABLE grievance(
+        seq INTEGER PRIMARY KEY, campaign TEXT NOT NULL, caller TEXT NOT NULL, reference TEXT NOT NULL,
+        state TEXT NOT NULL);
+    CREATE INDEX grievance_caller ON grievance(caller);
+    CREATE TABLE done_order(number INTEGER PRIMARY KEY);
+    """,
 )
 ROW = ", ".join(Row._fields)
 
@@ -62,11 +85,13 @@ def unseal(kept: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A reply to write down with a call: it is queued in the same transaction."""
+    """An SMS to write down with what gives rise to it: it is queued in the same transaction. `purpose`: a "reply" goes
+    once in a while, a "reference" (of a case) whenever there is one."""
 
-    text: str
+    text: str = field(repr=False)
     language: str
     parts: int
+    purpose: str = "reply"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +110,30 @@ class Letter:
     born: Stamp
     refs: tuple[int, ...]
     reported: tuple[int, ...]
+    purpose: str = "reply"
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """A caller who is to be rung back. `seq`: the call, or the order, that asks for it; `tried`: the last try."""
+
+    seq: int
+    campaign: str
+    caller: Caller
+    state: str
+    reason: str
+    tries: int
+    born: Stamp
+    tried: Stamp | None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A grievance as it stands."""
+
+    seq: int
+    reference: str
+    state: str
 
 
 def pack_extra(**values: object) -> str:

@@ -3,107 +3,39 @@
 from __future__ import annotations
 
 import json
-import secrets
 import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import closing
 from pathlib import Path
 
-from edge.events import GENESIS, Caller, Row, Stamp, link
-from edge.ledger import schema
+from edge.events import Caller, Row, Stamp
 from edge.ledger.reader import Reader
-from edge.ledger.schema import ROW, Draft, LedgerFailed, Letter, failed, pack_extra, seal, unseal
+from edge.ledger.schema import Draft, Letter, pack_extra, seal, unseal
+from edge.ledger.talks import Talks
 
 MOST_OPEN = 200  # letters looked at in one go: more would delay a call
+_CARRIED = ("call", "optout", "language", "step", "answer", "recording", "case", "consent", "order")
 _PART = "WHERE caller = ? AND reference = ? AND total = ?"
-_NEW = f"INSERT INTO event({ROW}, chain) VALUES ({', '.join('?' * (len(Row._fields) + 1))})"
 
 
-class Ledger(Reader):
-    """The writer of one line's ledger.
+class Ledger(Talks):
+    """The writer of one line's ledger: calls and messages here, what a conversation leaves behind in `Talks`.
 
     Opening creates the file, with a new store id, or migrates an older one, all or nothing. Raises
     LedgerFailed when the disk refuses and DamagedLedger when the file is no ledger (it is left as it is)."""
-
-    def __init__(self, path: Path, box: str, line: str, stamp: Stamp, facts: dict[str, str] | None = None) -> None:
-        self.path = path
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, timeout=5, isolation_level=None)
-            self._settle()
-            self._migrate(box, line, stamp, facts or {})
-            meta = dict(self._db.execute("SELECT key, value FROM meta"))
-            self.store, self.box, self.line = meta["store"], meta["box"], meta["line"]
-            self._seq, self._chain = self.head()
-        except sqlite3.DatabaseError as error:
-            raise failed(path, error) from error
-        except OSError as error:
-            raise LedgerFailed(f"{path.parent}: {error.strerror}: make the folder writable for the box") from error
-
-    def _settle(self) -> None:
-        mode = self._db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-        if mode != "wal":  # SQLite only returns the old mode when it could not change it
-            raise sqlite3.OperationalError("the write-ahead log could not be switched on")
-        self._db.execute("PRAGMA synchronous = FULL")
-        self._db.execute("PRAGMA wal_autocheckpoint = 0")
-
-    def _migrate(self, box: str, line: str, stamp: Stamp, facts: dict[str, str]) -> None:
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version > len(schema.SCHEMA):
-            raise LedgerFailed(f"{self.path}: written by a newer miscall (schema {version}): install that one again")
-        if version == len(schema.SCHEMA):
-            return
-        with self._transaction():
-            for step in schema.SCHEMA[version:]:
-                for statement in step.split(";"):
-                    self._db.execute(statement)
-            if version == 0:
-                store = secrets.token_hex(4)
-                born = [("store", store), ("box", box), ("line", line)]
-                self._db.executemany("INSERT INTO meta VALUES (?, ?)", born)
-                self._seq, self._chain = 0, GENESIS
-                self._add("store", stamp, state=store, extra=pack_extra(line=line, **facts))
-            self._db.execute(f"PRAGMA user_version = {len(schema.SCHEMA)}")
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        """All or nothing, and on disk when it ends. Any refusal of the disk becomes LedgerFailed."""
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            yield
-            self._db.execute("COMMIT")
-        except sqlite3.DatabaseError as error:
-            raise failed(self.path, error) from error
-
-    def _add(
-        self,
-        kind: str,
-        stamp: Stamp,
-        *,
-        of: int = 0,
-        campaign: str = "",
-        caller: Caller | None = None,
-        state: str = "",
-        seconds: int = 0,
-        extra: str = "",
-    ) -> int:
-        """Append one row within the open transaction; returns its seq."""
-        number, caller_kind = (seal(caller.number), caller.kind) if caller else ("", "")
-        row = Row(self._seq + 1, of, kind, *stamp, campaign, number, caller_kind, state, seconds, extra)
-        chain = link(self._chain, row)
-        self._db.execute(_NEW, (*row, chain))
-        self._seq, self._chain = row.seq, chain
-        return row.seq
 
     # -------------------------------------------------------------------------------- calls
 
     def keep_call(
         self, stamp: Stamp, caller: Caller, outcome: str, campaign: str,
-        reply: Draft | None = None, opt_out: bool = False,
+        reply: Draft | None = None, opt_out: bool = False, ring_back: bool = False,
     ) -> int:  # fmt: skip
-        """Commit one call, with its queued reply, or with the caller's opt-out. Returns the call's seq."""
+        """Commit one call, with its queued reply, with the caller's opt-out, or with the wish that she be rung back.
+        Returns the call's seq."""
         with self._transaction():
             seq = self._add("call", stamp, campaign=campaign, caller=caller, state=outcome)
+            if ring_back:
+                self._ask_back(stamp, seq, caller, campaign)
             if reply is not None:
                 self._queue(stamp, caller, campaign, reply)
             if opt_out:
@@ -112,29 +44,45 @@ class Ledger(Reader):
 
     def take_over(self, old: Path, after: int) -> None:
         """Go on, in one transaction, where the ledger `old` ends: all that it remembers of callers (STOP, language,
-        who was answered, what the purse spent), and, as rows of this one, the calls and opt-outs behind row `after`,
-        which headquarters does not have. Its replies are not sent again."""
+        who was answered, what the purse spent, open cases, who is to be rung back), and, as rows of this one, what
+        callers did behind row `after`, which headquarters does not have. Its replies are not sent again."""
         with closing(Reader(old)) as reader, self._transaction():
-            for table in ("optout", "language", "seen", "unreadable"):
+            for table in ("optout", "language", "seen", "unreadable", "callback", "dial", "take", "grievance"):
                 self._copy(reader, table, "1")
             self._copy(reader, "message", "sent_boot IS NOT NULL")
+            new: dict[int, int] = {}  # the seq of a row over there -> here
             while rows := reader.rows(after):
                 for row in (Row(*values) for values in rows):  # type: ignore[arg-type]
                     after = row.seq
-                    if row.kind not in ("call", "optout") or row.of:
-                        continue
-                    stamp = Stamp(row.boot, row.mono_ms, row.at_ms, row.clock)
-                    caller = Caller(row.caller_kind, unseal(row.caller))  # type: ignore[arg-type]
-                    if row.kind == "call":
-                        self._add("call", stamp, campaign=row.campaign, caller=caller, state=row.state)
-                    else:
-                        self._opt_out(stamp, caller)
+                    if row.kind in _CARRIED and (not row.of or row.of in new):
+                        new[row.seq] = self._carry(row, new)
+
+    def _carry(self, row: Row, new: Mapping[int, int]) -> int:
+        """Write a row of another ledger as one of this; the rows that it names are those of this one."""
+        stamp = Stamp(row.boot, row.mono_ms, row.at_ms, row.clock)
+        extra = json.loads(row.extra) if row.extra else {}
+        extra |= {name: new.get(extra[name], 0) for name in ("call", "for", "recording") if name in extra}
+        seq = self._add(
+            row.kind, stamp, of=new.get(row.of, 0), campaign=row.campaign,
+            caller=Caller(row.caller_kind, unseal(row.caller)) if row.caller_kind else None,  # type: ignore[arg-type]
+            state=row.state, seconds=row.seconds, extra=pack_extra(**extra),
+        )  # fmt: skip
+        if table := {"case": "grievance", "recording": "take"}.get(row.kind if not row.of else ""):
+            self._db.execute(f"UPDATE {table} SET seq = ? WHERE seq = ?", (seq, -row.seq))
+        return seq
 
     def _copy(self, old: Reader, table: str, where: str) -> None:
-        """Copy rows of `table`; a message keeps its text but not its seq, which counts in the other store."""
-        for row in old._db.execute(f"SELECT * FROM {table} WHERE {where}"):
-            values = (-row[0], *row[1:]) if table == "message" else row
-            self._db.execute(f"INSERT OR IGNORE INTO {table} VALUES ({', '.join('?' * len(values))})", values)
+        """Copy rows of `table`, if that ledger is new enough to have it. What is known there by its seq gets a seq that
+        no row here can have, until its row is carried over too."""
+        try:
+            found = old._db.execute(f"SELECT * FROM {table} WHERE {where}")
+        except sqlite3.OperationalError:
+            return
+        names = [column[0] for column in found.description]
+        for row in found:
+            values = (-row[0], *row[1:]) if names[0] == "seq" else row
+            marks = ", ".join("?" * len(values))
+            self._db.execute(f"INSERT OR IGNORE INTO {table}({', '.join(names)}) VALUES ({marks})", values)
 
     def amend_call(self, stamp: Stamp, seq: int, outcome: str) -> None:
         """The call `seq` ended otherwise than its first row says."""
@@ -148,32 +96,17 @@ class Ledger(Reader):
 
     # ----------------------------------------------------------------------------- messages
 
-    def _queue(self, stamp: Stamp, caller: Caller, campaign: str, reply: Draft) -> None:
-        about = {"direction": "out", "text": reply.text, "language": reply.language, "parts": reply.parts}
-        self._message(stamp, caller, campaign, "queued", about)
-
-    def _message(self, stamp: Stamp, caller: Caller, campaign: str, state: str, about: dict[str, object]) -> int:
-        seq = self._add("message", stamp, campaign=campaign, caller=caller, state=state, extra=pack_extra(**about))
-        self._db.execute(
-            "INSERT INTO message(seq, campaign, caller, caller_kind, direction, language, text, parts, state, reason,"
-            " boot, mono_ms, at_ms, clock) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?, ?, ?)",
-            (
-                seq, campaign, seal(caller.number), caller.kind, about["direction"], about.get("language", ""),
-                about["text"], about.get("parts", 1), state, *stamp,
-            ),
-        )  # fmt: skip
-        return seq
-
     def _letters(self, where: str, values: Iterable[object] = (), most: int = -1) -> list[Letter]:
         query = (
             "SELECT seq, campaign, caller_kind, caller, language, text, parts, state, reason, refs, reported,"
-            f" boot, mono_ms, at_ms, clock FROM message WHERE direction = 'out' AND {where} ORDER BY seq LIMIT {most}"
+            f" boot, mono_ms, at_ms, clock, purpose FROM message"
+            f" WHERE direction = 'out' AND {where} ORDER BY seq LIMIT {most}"
         )
         return [
             Letter(
                 seq=r[0], campaign=r[1], caller=Caller(r[2], unseal(r[3])), language=r[4], text=r[5], parts=r[6],
                 state=r[7], reason=r[8], born=Stamp(*r[11:15]),
-                refs=tuple(json.loads(r[9])), reported=tuple(json.loads(r[10])),
+                refs=tuple(json.loads(r[9])), reported=tuple(json.loads(r[10])), purpose=r[15],
             )
             for r in self._db.execute(query, tuple(values))
         ]
@@ -183,10 +116,12 @@ class Ledger(Reader):
         return self._letters("state IN ('queued', 'held', 'sending') AND state <> 'sending'", most=MOST_OPEN)
 
     def recover(self, stamp: Stamp) -> int:
-        """After a restart: what was being sent has an unknown fate. Returns how many those are."""
+        """After a restart: what was being sent has an unknown fate, and a call that was being placed was a try. Returns
+        how many letters those are."""
         torn = self._letters("state = 'sending'")
         for letter in torn:
             self.set_state(stamp, letter.seq, "unknown", "the box stopped while this was being sent")
+        self._recover_dials(stamp)
         return len(torn)
 
     def set_state(
@@ -247,9 +182,7 @@ class Ledger(Reader):
             if opt_out:
                 self._opt_out(stamp, caller)
             if language:
-                self._add("language", stamp, caller=caller, state=language)
-                choice = "INSERT INTO language VALUES (?, ?) ON CONFLICT DO UPDATE SET language = excluded.language"
-                self._db.execute(choice, (seal(caller.number), language))
+                self._choose_language(stamp, caller, language)
         return seq
 
     def keep_unreadable(self, stamp: Stamp, pdu: str) -> None:
@@ -278,18 +211,3 @@ class Ledger(Reader):
         """Long messages (sender, reference, total) still incomplete whose newest part is older than `before_ms`."""
         query = "SELECT caller, reference, total FROM part GROUP BY 1, 2, 3 HAVING max(at_ms) < ?"
         return [(unseal(caller), ref, total) for caller, ref, total in self._db.execute(query, (before_ms,))]
-
-    def _opt_out(self, stamp: Stamp, caller: Caller) -> None:
-        if not caller.number:
-            return
-        seq = self._add("optout", stamp, caller=caller, state="on")
-        self._db.execute("INSERT OR IGNORE INTO optout VALUES (?, ?)", (seal(caller.number), seq))
-
-    # ------------------------------------------------------------------------------- upkeep
-
-    def checkpoint(self) -> None:
-        """Move the log into the database as far as readers allow; for idle moments."""
-        try:
-            self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
-        except sqlite3.DatabaseError as error:
-            raise failed(self.path, error) from error

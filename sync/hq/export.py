@@ -3,7 +3,8 @@
 Rules of this room
 - The store is opened read only, and no transaction lasts longer than a page of rows, so that an export of a week
   does not hold the log of the receiver.
-- Calls and messages are folded by `edge.fold`, as at the box.
+- Things are folded by `edge.fold`, as at the box. A recording's `file` is where HQ holds its sound, relative to the
+  data folder, and "" until all of it is here.
 - In CSV a text that a spreadsheet would take for a formula (= + - @ first) gets an apostrophe before it; `number` is
   left exactly as it is, +91...: import that column as text.
 """
@@ -21,11 +22,15 @@ from typing import Literal, TextIO
 from edge import fold
 from edge.events import Row
 from sync.hq import config as settings
+from sync.hq import recordings
 
 WHAT = ("calls", "messages", "boxes", "recordings", "answers", "cases", "consents")
 Format = Literal["jsonl", "csv"]
 _PAGE = 1000
-_KINDS = {"calls": "call", "messages": "message"}
+_KINDS = {
+    "calls": "call", "messages": "message", "recordings": "recording", "answers": "answer", "cases": "case",
+    "consents": "consent",
+}  # fmt: skip
 _EXACT = ("number",)  # columns that CSV leaves as they are
 _FIELDS = ", ".join(f'"{name}"' for name in Row._fields)
 _FIRSTS = (
@@ -33,6 +38,7 @@ _FIRSTS = (
     f" ORDER BY seq LIMIT {_PAGE}"
 )
 _AMENDMENTS = f'SELECT {_FIELDS} FROM event WHERE store_id = ? AND "of" > 0 AND "of" BETWEEN ? AND ? ORDER BY "of", seq'
+_WHOLE = "SELECT codec FROM recording_file WHERE store_id = ? AND seq = ? AND done_ms IS NOT NULL"
 _STORES = (
     "SELECT store.id, store.box, line, store, box.district, language FROM store LEFT JOIN box USING (box)"
     " ORDER BY store.box, line, store.id"
@@ -82,11 +88,7 @@ def _cell(value: object) -> object:
 
 
 def _told(db: sqlite3.Connection, what: str) -> Iterator[fold.Told]:
-    if what == "boxes":
-        return _boxes(db)
-    if what in _KINDS:
-        return _things(db, _KINDS[what])
-    return iter(())  # nothing of this kind is recorded yet
+    return _boxes(db) if what == "boxes" else _things(db, _KINDS[what])
 
 
 def _things(db: sqlite3.Connection, kind: str) -> Iterator[fold.Told]:
@@ -94,8 +96,15 @@ def _things(db: sqlite3.Connection, kind: str) -> Iterator[fold.Told]:
         place, tell = fold.Place(box, line, store), fold.TELL[kind]
         for row, hq_ms in _folded(db, number, kind):
             told = {**tell(row, place), "district": district or "", "hq_at": fold.rfc3339(hq_ms)}
-            told.setdefault("language", language)
+            told.setdefault("language", fold.language(row) or language)
+            if kind == "recording":
+                told["file"] = _file(db, number, row, place)
             yield told
+
+
+def _file(db: sqlite3.Connection, number: int, row: Row, place: fold.Place) -> str:
+    whole = db.execute(_WHOLE, (number, row.seq)).fetchone()
+    return recordings.where(place.box, place.store, row.seq, whole[0]) if whole else ""
 
 
 def _folded(db: sqlite3.Connection, number: int, kind: str) -> Iterator[tuple[Row, int]]:

@@ -7,6 +7,7 @@ Rules of this room
 - An error of the store ends the process with 1. Whoever starts it again reads what is on disk; nothing is repeated
   "as new".
 - A broker that is away is tried again for ever, after a time drawn at random up to `RECONNECT_S`.
+- Orders of HQ's desk (`orders`) go to a box when they are new, and after each of its hellos until it has answered.
 - When payloads wait long, acknowledgements ask the boxes for fewer and bigger batches (`next_s`).
 """
 
@@ -21,18 +22,21 @@ import signal
 import sqlite3
 import sys
 import time
+from collections.abc import Iterable
 from io import TextIOWrapper
 from pathlib import Path
 
 from edge.config import ConfigError
-from sync import mqtt
+from sync import mqtt, wire
 from sync.hq import config as settings
+from sync.hq.orders import Outbox
 from sync.hq.store import Store
 
 RECONNECT_S = 5.0
 GROUP = 1000  # payloads in one commit at most
 GROUP_BYTES = 8 * 1024 * 1024
 _TELL_S = 2.0
+_DESK_S = 1.0  # how often the desk's file is looked at
 _PATIENCE = 5  # next_s is so many times the wait of the oldest payload
 _NEXT_MOST_S = 120
 
@@ -75,6 +79,8 @@ class Receiver:
         self._reconnect_s = reconnect_s
         self._state_file = config.data / "receiver.json"
         self._store = Store(config.data / "hq.db")
+        self._outbox = Outbox(config.data, self._store.ordered())
+        self._desk_at = 0.0
         self._inbox: queue.SimpleQueue[mqtt.Event] = queue.SimpleQueue()
         broker = mqtt.Broker(config.broker, config.ca, config.cert, config.key)
         self._link = mqtt.Link(broker, "miscall-hq", topics(config.shards), self._inbox)
@@ -105,7 +111,10 @@ class Receiver:
         self._link.tick(now)
         if now >= self._tell_at:
             self._tell()
-        waits = [self._tell_at, *([self._open_at] if self._open_at is not None else [])]
+        if now >= self._desk_at:
+            self._desk_at = now + _DESK_S * self._reconnect_s / RECONNECT_S
+            self._order(self._outbox.look())
+        waits = [self._tell_at, self._desk_at, *([self._open_at] if self._open_at is not None else [])]
         heard: list[mqtt.Heard] = []
         try:
             event = self._inbox.get(timeout=max(0.0, min(waits) - time.monotonic()))
@@ -131,6 +140,18 @@ class Receiver:
             self._link.publish(topic, payload, qos=0)
         for each in heard:
             self._link.done(each)
+        for box, number in self._store.answered:
+            self._outbox.done(box, number)
+        self._order(self._store.greeted)
+
+    def _order(self, boxes: Iterable[str]) -> None:
+        """Tell these boxes what HQ wants of them."""
+        for box in boxes:
+            waiting = self._outbox.waiting(box)
+            district = self._store.district(box) if waiting else None
+            if district is not None:
+                for payload in waiting:
+                    self._link.publish(wire.topic(district, box, "down"), payload)
 
     def _on(self, event: mqtt.Up | mqtt.Down | mqtt.Wake) -> None:
         if event.turn != self._link.turn or isinstance(event, mqtt.Wake):

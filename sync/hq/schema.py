@@ -68,8 +68,54 @@ CREATE TABLE alarm (
 """
 
 
-@migrations()
-def m001_first(db: Database) -> None:
-    for statement in _FIRST.split(";\n"):
+_SOUND = """
+-- A recording's sound: `have` bytes of it are in its file below recordings/, `done_ms` tells when all of it was there
+-- and fitted `sha256`, `wrong` how often it did not.
+CREATE TABLE recording_file (
+    store_id INTEGER NOT NULL, seq INTEGER NOT NULL, codec TEXT NOT NULL, bytes INTEGER NOT NULL, sha256 BLOB NOT NULL,
+    have INTEGER NOT NULL, wrong INTEGER NOT NULL, done_ms INTEGER, PRIMARY KEY (store_id, seq)
+) STRICT, WITHOUT ROWID;
+
+-- Every case as it stands, for the pages: those that are open, by when they are due, are found at once.
+CREATE TABLE grievance (
+    store_id INTEGER NOT NULL, seq INTEGER NOT NULL, state TEXT NOT NULL, due_ms INTEGER NOT NULL,
+    PRIMARY KEY (store_id, seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX grievance_open ON grievance (due_ms) WHERE state NOT IN ('resolved', 'verified');
+
+-- What became of HQ's orders: `number` counts for each box, `state` is done, refused or failed.
+CREATE TABLE ordered (
+    box TEXT NOT NULL, number INTEGER NOT NULL, state TEXT NOT NULL, why TEXT NOT NULL, at_ms INTEGER NOT NULL,
+    PRIMARY KEY (box, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX event_recording ON event (at_ms) WHERE kind = 'recording' AND "of" = 0;
+CREATE INDEX event_answer ON event (at_ms) WHERE kind = 'answer' AND "of" = 0;
+
+-- A store may hold such rows already, from boxes that were newer than it.
+INSERT INTO grievance SELECT store_id, seq, coalesce((
+        SELECT state FROM event AS later WHERE later.store_id = event.store_id AND later."of" = event.seq
+        AND later.kind = 'case' AND later.state <> '' ORDER BY later.seq DESC LIMIT 1
+    ), state), iif(json_valid(extra), coalesce(CAST(json_extract(extra, '$.due_ms') AS INTEGER), 0), 0)
+    FROM event WHERE kind = 'case' AND "of" = 0;
+INSERT OR IGNORE INTO ordered
+    SELECT box, CAST(json_extract(extra, '$.order') AS INTEGER), event.state, '', at_ms
+    FROM event JOIN store ON id = store_id
+    WHERE kind = 'order' AND "of" = 0 AND json_valid(extra) AND json_type(extra, '$.order') = 'integer';
+"""
+
+
+def _apply(db: Database, script: str) -> None:
+    for statement in script.split(";\n"):
         if statement.strip():
             db.execute(statement)
+
+
+@migrations()
+def m001_first(db: Database) -> None:
+    _apply(db, _FIRST)
+
+
+@migrations()
+def m002_sound(db: Database) -> None:
+    _apply(db, _SOUND)

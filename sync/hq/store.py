@@ -7,6 +7,7 @@ Rules of this room
   after it was compared with what is held.  A difference anywhere (a row, or the chain digest) is a fork: a
   cloned or rolled-back card.  Nothing held is ever changed; there is an alarm, the payload goes to quarantine.
 - A ledger belongs to the box under which it was first heard; the topic says which box is speaking.
+- Sound goes to files (`recordings`), and what is known of it into the same transaction.
 - A payload that cannot be read goes to quarantine and costs nobody else anything.  When it is one single row, next
   in turn by number and digest, the mark passes over it: it is held, only not yet understood.
 - An error of the database is never handled here: the process must stop, start and read again.
@@ -24,6 +25,7 @@ from sqlite_utils import Database
 
 from edge.events import GENESIS, link
 from sync import durable, wire
+from sync.hq.recordings import Recordings
 from sync.hq.schema import migrations
 
 HOUR_MS = 900_000
@@ -78,7 +80,10 @@ class Store:
         self._touched: dict[str, _Ledger] = {}
         self._boxes: set[str] = set()
         self._hours: dict[tuple[int, str, int], list[int]] = {}
+        self._recordings = Recordings(self._db, path.parent, self._alarm)
         self.taken = 0  # rows committed since the start
+        self.greeted: set[str] = set()  # boxes that said hello in the last `take`
+        self.answered: list[tuple[str, int]] = []  # orders that it answered: box and number
 
     def close(self) -> None:
         self._db.close()
@@ -86,19 +91,33 @@ class Store:
     def _one(self, sql: str, *values: object) -> int:
         return int(self._db.execute(sql, values).fetchone()[0])
 
+    def ordered(self) -> list[tuple[str, int]]:
+        """The orders that boxes have answered: box and number."""
+        return self._db.execute("SELECT box, number FROM ordered").fetchall()
+
+    def district(self, box: str) -> str | None:
+        """The district of a box that has said hello."""
+        row = self._db.execute("SELECT district FROM box WHERE box = ?", (box,)).fetchone()
+        return str(row[0]) if row else None
+
     # ---------------------------------------------------------------------------------- payloads
 
     def take(self, messages: Iterable[tuple[str, bytes]], now_ms: int, next_s: int = 0) -> list[tuple[str, bytes]]:
-        """Commit what these (topic, payload) say, and return the acknowledgements: the newest of each ledger.
+        """Commit what these (topic, payload) say, and return the answers: the newest for each ledger and recording.
 
         `next_s` goes into each. After an exception this object is of no more use: close it and read again."""
         self._now_ms = now_ms
+        self.greeted, self.answered = set(), []
         acks: dict[tuple[str, str], wire.Ack] = {}
+        held: dict[tuple[str, str, int], wire.Held] = {}
         self._db.execute("BEGIN IMMEDIATE")
         try:
             for topic, payload in messages:
-                for ack in self._payload(topic, payload):
-                    acks[topic, ack.store] = ack
+                for answer in self._payload(topic, payload):
+                    if isinstance(answer, wire.Ack):
+                        acks[topic, answer.store] = answer
+                    else:
+                        held[topic, answer.store, answer.seq] = answer
             self._settle()
             self._db.execute("COMMIT")
         except BaseException:
@@ -108,9 +127,9 @@ class Store:
         return [
             (topic[:-2] + "ack", wire.pack_ack(wire.Ack(ack.store, ack.mark, ack.chain, next_s, ack.reject)))
             for (topic, _), ack in acks.items()
-        ]
+        ] + [(topic[:-2] + "ack", wire.pack_held(each)) for (topic, *_), each in held.items()]
 
-    def _payload(self, topic: str, payload: bytes) -> list[wire.Ack]:
+    def _payload(self, topic: str, payload: bytes) -> list[wire.Ack] | list[wire.Held]:
         box = ""
         try:
             _, box = wire.sender(topic)
@@ -126,12 +145,21 @@ class Store:
             return [self._batch(box, message, payload)]
         if isinstance(message, wire.Hello):
             return self._hello(box, message)
+        if isinstance(message, wire.Parcel):
+            return [self._parcel(box, message)]
         return []
+
+    def _parcel(self, box: str, parcel: wire.Parcel) -> wire.Held:
+        ledger = self._ledgers.get(parcel.store)
+        if ledger is None or ledger.box != box:
+            return wire.Held(parcel.store, parcel.seq, 0, "unknown")
+        return self._recordings.take(box, ledger.id, parcel, self._now_ms)
 
     def _hello(self, box: str, hello: wire.Hello) -> list[wire.Ack]:
         if hello.box != box:
             self._alarm(box, "", "foreign-name", f"a hello on this box's topic calls itself {hello.box}")
             return []
+        self.greeted.add(box)
         self._db.execute(
             "INSERT INTO box VALUES (?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET district = excluded.district,"
             " timezone = excluded.timezone, version = excluded.version, seen_ms = excluded.seen_ms,"
@@ -306,6 +334,10 @@ class Store:
                     hours.setdefault((number, campaign, row[5] // HOUR_MS), [0] * 7)[place] += 1
             elif kind in ("store", "line"):
                 self._describe(number, row)
+            elif kind == "case":
+                self._case(number, row)
+            elif kind == "order" and not row[1]:
+                self._ordered(ledger.box, row)
 
     def _campaign(self, number: int, seq: int) -> str:
         found = self._db.execute("SELECT campaign FROM event WHERE store_id = ? AND seq = ?", (number, seq)).fetchone()
@@ -313,18 +345,35 @@ class Store:
 
     def _describe(self, number: int, row: wire.WireRow) -> None:
         """What a `store` or a `line` row says of its ledger, for the pages."""
-        told = json.loads(row[12]) if row[12] else {}
+        told = _told(row)
         if row[2] == "store":
             names = ("number", "campaign", "channel", "language")
             self._db.execute(
                 "UPDATE store SET number = ?, campaign = ?, channel = ?, language = ? WHERE id = ?",
-                (*(str(told.get(name, "")) for name in names), number),
+                (*(_text(told, name) for name in names), number),
             )
         else:
             self._db.execute(
                 "UPDATE store SET state = ?, words = ?, state_ms = ? WHERE id = ?",
-                (row[10], str(told.get("words", "")), row[5], number),
+                (row[10], _text(told, "words"), row[5], number),
             )
+
+    def _case(self, number: int, row: wire.WireRow) -> None:
+        """A grievance as it stands, for the pages."""
+        if row[1]:
+            change = "UPDATE grievance SET state = ? WHERE store_id = ? AND seq = ? AND ? <> ''"
+            self._db.execute(change, (row[10], number, row[1], row[10]))
+        else:
+            due_ms = _whole(_told(row), "due_ms")
+            self._db.execute("INSERT OR REPLACE INTO grievance VALUES (?,?,?,?)", (number, row[0], row[10], due_ms))
+
+    def _ordered(self, box: str, row: wire.WireRow) -> None:
+        """A box answered an order of ours; its first answer counts."""
+        told = _told(row)
+        if order := _whole(told, "order"):
+            answer = (box, order, row[10], _text(told, "why"), row[5])
+            self._db.execute("INSERT OR IGNORE INTO ordered VALUES (?,?,?,?,?)", answer)
+            self.answered.append((box, order))
 
     def _settle(self) -> None:
         """Write what the transaction gathered: hourly counts, marks, and who was heard."""
@@ -344,6 +393,22 @@ class Store:
         self._hours.clear()
         self._touched.clear()
         self._boxes.clear()
+
+
+def _told(row: wire.WireRow) -> dict[str, object]:
+    told: dict[str, object] = json.loads(row[12]) if row[12] else {}
+    return told
+
+
+def _text(told: dict[str, object], name: str) -> str:
+    """A text in `told` that a database takes: JSON can name halves of letters, which no encoding has."""
+    return str(told.get(name, "")).encode(errors="replace").decode()
+
+
+def _whole(told: dict[str, object], name: str) -> int:
+    """A positive whole number in `told`, or 0."""
+    value = told.get(name)
+    return value if type(value) is int and 0 < value < 2**53 else 0
 
 
 def _digest(payload: bytes) -> bytes:

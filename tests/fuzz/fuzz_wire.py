@@ -32,6 +32,12 @@ def one(data: bytes) -> None:
         assert wire.unpack(wire.pack_hello(message)) == message
     elif isinstance(message, wire.Ack):
         assert wire.unpack(wire.pack_ack(message)) == message
+    elif isinstance(message, wire.Parcel):
+        assert wire.unpack(wire.pack_parcel(message)) == message
+    elif isinstance(message, wire.Held):
+        assert wire.unpack(wire.pack_held(message)) == message
+    elif isinstance(message, wire.Order):
+        assert wire.unpack(wire.pack_order(message)) == message
     else:
         head = message.head
         again = wire.pack_batch(head.store, head.prev, head.tail, head.last, head.as_of_ms, head.clock, message.rows)

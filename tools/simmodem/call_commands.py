@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tools.simmodem import pdu
+from tools.simmodem.calls import CAUSES
 from tools.simmodem.commands import Handler, Refusal, remember
 
 if TYPE_CHECKING:
@@ -84,10 +85,54 @@ def _in_call(modem: SimModem, op: str, argument: str, now: float) -> list[str]:
     return []
 
 
-def _pcm(modem: SimModem, op: str, argument: str, now: float) -> list[str]:
-    if argument.startswith("1") and not any(call.state == "active" for call in modem.line.calls):
+def _dtmf(modem: SimModem, op: str, argument: str, now: float) -> list[str]:
+    """Huawei's AT^DTMF=<id>,<key>; the stick refuses A to D."""
+    if modem.family.name != "huawei-voice":
+        raise Refusal(words=modem.family.unknown)
+    index, _, key = argument.partition(",")
+    call = next((call for call in modem.line.calls if call.state == "active" and str(call.id) == index), None)
+    if op != "=" or call is None or len(key) != 1 or key not in "0123456789*#":
         raise Refusal()
-    return remember(modem, "+CPCMREG", op, argument)
+    call.keys += key
+    return []
+
+
+def _cpcmreg(modem: SimModem, op: str, argument: str, now: float) -> list[str]:
+    """SIM7600: while a call is up, and off by itself when it ends."""
+    if op == "=" and argument.startswith("1") and (modem.sound.call is None or not modem.options.voice):
+        raise Refusal()
+    said = remember(modem, "+CPCMREG", op, argument)
+    if op == "=":
+        modem.sound.switch(argument.startswith("1"))
+    return said
+
+
+def _ddsetex(modem: SimModem, op: str, argument: str, now: float) -> list[str]:
+    """Huawei: for the call that is up or being set up, anew for each."""
+    ours = any(call.state in ("active", "dialing", "alerting") for call in modem.line.calls)
+    if modem.family.pcm != "^DDSETEX":
+        raise Refusal(words=modem.family.unknown)
+    if op != "=" or argument != "2" or not modem.options.voice or not ours:
+        raise Refusal()
+    modem.sound.switch(True)
+    return []
+
+
+def _qpcmv(modem: SimModem, op: str, argument: str, now: float) -> list[str]:
+    """Quectel: before the answer, and kept for the calls after; within a call it can only be ended."""
+    if op == "=?":
+        return ["+QPCMV: (0,1),(0-2)"]
+    if op == "=" and argument.startswith("1") and (modem.sound.call is not None or not modem.options.voice):
+        raise Refusal()
+    said = remember(modem, "+QPCMV", op, argument)
+    if op == "=" and argument.startswith("0"):
+        modem.sound.switch(False)
+    return said
+
+
+def _ceer(modem: SimModem, op: str, argument: str, now: float) -> list[str]:
+    cause = modem.line.cause
+    return [modem.family.ceer.format(cause=cause, words=CAUSES[cause])] if op == "" else []
 
 
 def _cusd(modem: SimModem, op: str, argument: str, now: float) -> list[str]:
@@ -124,7 +169,10 @@ HANDLERS: dict[str, Handler] = {
     "+CHLD": _chld,
     "+CLCC": _clcc,
     "+VTS": _in_call,
-    "+CPCMREG": _pcm,
+    "^DTMF": _dtmf,
+    "+CPCMREG": _cpcmreg,
+    "^DDSETEX": _ddsetex,
+    "+QPCMV": _qpcmv,
     "+CUSD": _cusd,
-    "+CEER": lambda modem, op, argument, now: ["+CEER: Normal call clearing"],
+    "+CEER": _ceer,
 }

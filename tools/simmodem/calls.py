@@ -10,12 +10,34 @@ import datetime
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from tools.simmodem.modem import SimModem
 
+T = TypeVar("T")
+Script = tuple[tuple[float, T], ...]  # (seconds after the answer, what then)
+
 STATUS = {"active": 0, "held": 1, "dialing": 2, "alerting": 3, "ringing": 4, "waiting": 5, "over": 6}
+
+SOUND_OF = 50  # calls: of older ones only what happened is kept, not their sound
+
+# What a callee does -> (after how long, the fate of the call, its cause of 24.008). How long: smstools' table of
+# call results.
+DOES = {
+    "answer": (4.0, "answered", 16),
+    "busy": (2.0, "busy", 17),
+    "refuse": (5.0, "refused", 21),
+    "no-answer": (70.0, "no-answer", 19),
+    "off": (70.0, "off", 27),
+}
+CAUSES = {
+    16: "Normal call clearing",
+    17: "User busy",
+    19: "User alerting, no answer",
+    21: "Call rejected",
+    27: "Destination out of order",
+}
 
 
 @dataclass(eq=False)
@@ -23,10 +45,16 @@ class Call:
     """One call, as the far end lived it. Times are the core's; None: it did not happen.
 
     fate    "" while undecided, then for a caller "rejected", "gave-up", "busy", "answered" or
-            "unreachable"; for a call that the modem placed "answered", "busy", "no-answer", "off"
-            or "cancelled"
+            "unreachable"; for a call that the modem placed "answered", "busy", "refused",
+            "no-answer", "off" or "cancelled"
     rang_at the first RING left the modem;  told_at  its number did (+CLIP, +CCWA, +CLCC or a twin)
     hangup_at  the command that ended it was read;  ended_at  the far end was free again
+    keys    that the modem was told to send
+    presses, says  what the far end does by itself after the answer
+    heard, said  by the far end since the answer (s16le, 8 kHz, 320 bytes each 20 ms, silence where
+            nothing came), without the first `forgotten` bytes of each
+    underruns, overruns  frames that the host sent too late to be heard, or too early to be kept
+    listen  is called with each frame that is heard, and must be quick
     """
 
     caller: str = field(repr=False)
@@ -48,6 +76,14 @@ class Call:
     polls: int = 0
     ignored: int = 0
     keys: str = ""
+    presses: Script[str] = ()
+    says: Script[bytes] = ()
+    heard: bytearray = field(default_factory=bytearray, repr=False)
+    said: bytearray = field(default_factory=bytearray, repr=False)
+    forgotten: int = 0
+    underruns: int = 0
+    overruns: int = 0
+    listen: Callable[[bytes], None] | None = field(default=None, repr=False)
 
     @property
     def seconds(self) -> int:
@@ -68,12 +104,15 @@ class Hangup:
 
 @dataclass(frozen=True, slots=True)
 class Callee:
-    """How a number behaves when the modem calls it: "answer", "busy", "no-answer" or "off", after
-    `after_s`; one who answers hangs up after `talk_s`."""
+    """How a number behaves when the modem calls it: "answer", "busy", "refuse", "no-answer" or "off",
+    after `after_s` (None: as long as it takes by default); one who answers hangs up after `talk_s`, and
+    does what `keys` and `says` tell."""
 
     does: str = "answer"
-    after_s: float = 4.0
+    after_s: float | None = None
     talk_s: float = 20.0
+    keys: Script[str] = ()
+    says: Script[bytes] = ()
 
 
 class Line:
@@ -86,12 +125,13 @@ class Line:
         self.hangups: list[Hangup] = []
         self.on_hangup: Callable[[Hangup], None] | None = None
         self.callees: dict[str, Callee] = {}
+        self.cause = 16
 
     # ------------------------------------------------------------------------------- far end
 
     def dial(self, call: Call, now: float) -> Call:
         """A caller dials this SIM."""
-        self.log.append(call)
+        self._note(call)
         busy = bool(self.calls)
         may_wait = self._m.call_waiting and self._m.settings["+CCWA"].startswith("1")
         if not self._m.reachable:
@@ -119,8 +159,17 @@ class Line:
             self.calls.remove(call)
             self._over(call, call.fate or ("cancelled" if call.outgoing else "gave-up"), now)
 
+    def _note(self, call: Call) -> None:
+        self.log.append(call)
+        if len(self.log) > SOUND_OF:
+            old = self.log[-SOUND_OF - 1]
+            old.forgotten += len(old.heard)
+            old.heard, old.said = bytearray(), bytearray()
+
     def _over(self, call: Call, fate: str, now: float) -> Call:
         call.state, call.fate, call.ended_at = "over", fate, now
+        self.cause = 16
+        self._m.sound.end(call, now)
         return call
 
     def _free_id(self) -> int:
@@ -289,35 +338,57 @@ class Line:
         call.state, call.fate, call.answered_at = "active", "answered", now
         self._say(tuple(line.format(**self._words(call)) for line in self._m.family.answered), now, after_ok=True)
         self._changed(call, now, after_ok=True)
-        self._m.at(now + call.talk_s, lambda t: self._far_end_hung_up(call, t))
+        self._up(call, now)
         return True
+
+    def _up(self, call: Call, now: float) -> None:
+        self._m.sound.begin(call, now)
+        self._m.at(now + call.talk_s, lambda t: self._far_end_hung_up(call, t))
 
     def place(self, number: str, now: float) -> Call | None:
         """ATD<number>; None when the line is taken. What the far end does is in `callees`."""
         if self.calls:
             return None
         callee = self.callees.get(number, Callee())
-        call = Call(number, now, callee.after_s, talk_s=callee.talk_s, outgoing=True, state="dialing")
+        after_s = DOES[callee.does][0] if callee.after_s is None else callee.after_s
+        call = Call(number, now, after_s, talk_s=callee.talk_s, outgoing=True, state="dialing")
+        call.presses, call.says = callee.keys, callee.says
         call.id = self._free_id()
         self.calls.append(call)
-        self.log.append(call)
+        self._note(call)
         for after, line in self._m.family.dialled:
             self._m.in_this_life(now + 0.01 + after, partial(self._m.urc, line.format(id=call.id)))
         self._changed(call, now, after_ok=True)
-        self._m.at(now + callee.after_s, lambda t: self._reached(call, callee.does, t))
+        if callee.does in ("answer", "refuse", "no-answer"):
+            self._m.at(now + min(2.0, after_s / 2), lambda t: self._alerts(call, t))
+        self._m.at(now + after_s, lambda t: self._reached(call, callee.does, t))
         return call
 
+    def _alerts(self, call: Call, now: float) -> None:
+        """It rings at the callee's."""
+        if call.state == "dialing":
+            call.state = "alerting"
+            if self._m.settings.get("+MORING") == "1":
+                self._say(("MO RING",), now)
+            self._changed(call, now)
+
+    def decide(self, call: Call, does: str, now: float) -> None:
+        """Whoever the modem is calling does this now: "answer", "refuse", "busy"; whatever was planned is void."""
+        self._reached(call, does, now)
+
     def _reached(self, call: Call, does: str, now: float) -> None:
-        if call not in self.calls:
+        if call not in self.calls or call.fate:
             return
         if does == "answer":
             call.state, call.fate, call.answered_at = "active", "answered", now
+            told = ("MO CONNECTED",) if self._m.settings.get("+MORING") == "1" else ()
             lines = tuple(line.format(**self._words(call)) for line in self._m.family.connected)
-            self._say(lines, now)
+            self._say((*lines, *told), now)
             self._changed(call, now)
-            self._m.at(now + call.talk_s, lambda t: self._far_end_hung_up(call, t))
+            self._up(call, now)
             return
+        _, fate, cause = DOES[does]
         self.calls.remove(call)
-        self._over(call, does, now)
-        mark = {"busy": "BUSY", "no-answer": "NO ANSWER"}.get(does, "NO CARRIER")
-        self._end_lines(call, self._m.family.end_local or (mark,), now)
+        self._over(call, fate, now)
+        self.cause = cause
+        self._end_lines(call, self._m.family.end_placed[does], now)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tools.simmodem import call_commands, commands, sms_commands
+from tools.simmodem import call_commands, commands, file_commands, sms_commands
 
 if TYPE_CHECKING:
     from tools.simmodem.modem import SimModem
@@ -19,6 +19,16 @@ if TYPE_CHECKING:
 ESC, CTRL_Z, CR = 0x1B, 0x1A, 0x0D
 commands.register(call_commands.HANDLERS)
 commands.register(sms_commands.HANDLERS)
+commands.register(file_commands.HANDLERS)
+
+
+@dataclass(eq=False)
+class _Raw:
+    done: Callable[[bytes, float], None]
+    left: int
+    patience_s: float
+    last_at: float
+    data: bytearray = field(default_factory=bytearray)
 
 
 @dataclass(eq=False)
@@ -42,6 +52,7 @@ class Channel:
         self._input = bytearray()
         self._typed = bytearray()
         self._prompt: _Prompt | None = None
+        self._raw: _Raw | None = None
 
     def receive(self, data: bytes, now: float) -> None:
         self._input += data
@@ -52,10 +63,13 @@ class Channel:
         self._input.clear()
         self._typed.clear()
         self.afterwards.clear()
-        self._prompt, self._busy = None, False
+        self._prompt, self._raw, self._busy = None, None, False
 
     def _read(self, now: float) -> None:
         while self._input and not self._busy:
+            if self._raw is not None:
+                self._raw_bytes(self._raw, now)
+                continue
             byte = self._input.pop(0)
             if self._prompt is not None:
                 self._prompt_byte(self._prompt, byte, now)
@@ -143,6 +157,31 @@ class Channel:
         """Write the prompt and gather bytes until Ctrl-Z, then call `done`; ESC gives it up."""
         self._m.wire.raw(self._m.options.prompt.encode(), now)
         self._prompt = _Prompt(done, text)
+
+    def raw(self, size: int, patience_s: float, done: Callable[[bytes, float], None], now: float) -> None:
+        """Gather `size` bytes, whatever they are, then call `done`; or what came, when nothing more came
+        for `patience_s`."""
+        self._raw = raw = _Raw(done, size, patience_s, now)
+        self._m.in_this_life(now + patience_s, lambda t: self._raw_waits(raw, t))
+
+    def _raw_bytes(self, raw: _Raw, now: float) -> None:
+        part = self._input[: raw.left]
+        del self._input[: raw.left]
+        raw.data += part
+        raw.left, raw.last_at = raw.left - len(part), now
+        if raw.left == 0:
+            self._raw = None
+            raw.done(bytes(raw.data), now)
+
+    def _raw_waits(self, raw: _Raw, now: float) -> None:
+        if self._raw is not raw:
+            return
+        due = raw.last_at + raw.patience_s
+        if now < due:
+            self._m.in_this_life(due, lambda t: self._raw_waits(raw, t))
+            return
+        self._raw = None
+        raw.done(bytes(raw.data), now)
 
     def _prompt_byte(self, prompt: _Prompt, byte: int, now: float) -> None:
         if byte == ESC:

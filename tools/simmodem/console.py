@@ -19,11 +19,14 @@ from tools.simmodem.calls import Call, Hangup
 from tools.simmodem.family import FAMILIES
 from tools.simmodem.farm import Farm, PtyModem
 from tools.simmodem.faults import FAULTS
+from tools.simmodem.player import sound_of, wav
 
 HELP = """\
 ring MODEM NUMBER [SECONDS]   a voter rings, and gives up after SECONDS (20); NUMBER may be `withheld`
 sms MODEM NUMBER TEXT...      a voter sends an SMS
 key MODEM KEY                 the caller presses a key
+say MODEM FILE.wav            the caller says what is in the file: 8 kHz, 16 bit, mono
+hear MODEM FILE.wav           write into the file what the last caller heard
 fault MODEM NAME on [VALUE]   something goes wrong; `fault MODEM NAME off`; `faults` lists them
 log [MODEM]                   calls and messages so far
 quit                          end
@@ -47,7 +50,15 @@ class Console:
             word, *rest = shlex.split(line) or [""]
         except ValueError as error:
             raise Refused(f"{error}: check the quotes") from error
-        commands = {"ring": self._ring, "sms": self._sms, "key": self._key, "fault": self._fault, "log": self._log}
+        commands = {
+            "ring": self._ring,
+            "sms": self._sms,
+            "key": self._key,
+            "say": self._say,
+            "hear": self._hear,
+            "fault": self._fault,
+            "log": self._log,
+        }
         if word in ("", "help", "?"):
             return HELP if word else ""
         if word == "faults":
@@ -88,6 +99,35 @@ class Console:
         for port in self._ports(words[0]):
             port.press(words[1].upper())
         return "pressed"
+
+    def _say(self, words: list[str]) -> str:
+        if len(words) != 2:
+            raise Refused("say MODEM FILE.wav")
+        try:
+            pcm = sound_of(Path(words[1]).read_bytes())
+        except OSError as error:
+            raise Refused(f"cannot read {words[1]}: {error.strerror}") from error
+        if pcm is None:
+            raise Refused(f"{words[1]} is no WAV file of 8 kHz, 16 bit, mono")
+        for port in self._ports(words[0]):
+            if port.modem.sound.call is None:
+                raise Refused(f"nobody talks on {port.modem.name}: `ring` first, and the call must be answered")
+            port.speak(pcm)
+        return f"says {len(pcm) / 16000:.1f} s"
+
+    def _hear(self, words: list[str]) -> str:
+        ports = self._ports(words[0]) if len(words) == 2 else []
+        if len(ports) != 1:
+            raise Refused("hear MODEM FILE.wav, of one modem")
+        with self.farm.lock:
+            heard = next((bytes(call.heard) for call in reversed(ports[0].modem.calls) if call.heard), None)
+        if heard is None:
+            raise Refused(f"no caller of {ports[0].modem.name} was answered yet, or this kind has no sound")
+        try:
+            Path(words[1]).write_bytes(wav(heard))
+        except OSError as error:
+            raise Refused(f"cannot write {words[1]}: {error.strerror}") from error
+        return f"{len(heard) / 16000:.1f} s written"
 
     def _fault(self, words: list[str]) -> str:
         if len(words) not in (3, 4) or words[2] not in ("on", "off"):
@@ -193,7 +233,8 @@ def run(folder: str | Path, profile: str = "generic", modems: int = 1) -> int:
             for i in range(modems):
                 port = farm.add(names[i % len(names)], name=f"sim{i + 1}")
                 _print_traffic(port)
-                print(f"modem {i + 1}: {port.path.absolute()}  ({port.modem.family.label})")
+                sound = f", sound {port.audio_path.name}" if port.audio_path else ""
+                print(f"modem {i + 1}: {port.path.absolute()}{sound}  ({port.modem.family.label})")
             print("Give a path to a program as its serial port. Type here: ring 1 +919812345678   (or `help`)")
             print(f"From another terminal: echo 'ring 1 +919812345678' | nc -NU {folder.absolute() / 'control'}")
             sys.stdout.flush()

@@ -7,60 +7,77 @@
 
 Times are `time.monotonic()`. Everything public may be called from any thread. What is written while
 no program has the port open is lost, as on a real line; a program that opens the port and does not
-read loses what is beyond 256 KiB, and blocks nobody.
+read loses what is beyond 256 KiB (a second of sound on an audio port), and blocks nobody.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import select
-import termios
 import threading
 import time
-import tty
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from tools.simmodem.calls import Call
 from tools.simmodem.modem import SimModem
+from tools.simmodem.ports import Port
 
 _BACKLOG = 256 * 1024
+_AUDIO_BACKLOG = 16_000  # one second of sound: nothing older is worth hearing
 
 
 class PtyModem:
-    """One modem and its port. `path` is the name to give to a program; it stays the same when the
-    modem vanishes and returns under another number. `modem` is the core: look, and use `Farm.lock`
-    to change it otherwise than through the methods here."""
+    """One modem and its ports. `path` is the name to give to a program, and `audio_path` that of the
+    audio port (None: this kind has none); they stay the same when the modem vanishes and returns under
+    another number. `modem` is the core: look, and use `Farm.lock` to change it otherwise than through
+    the methods here."""
 
     def __init__(self, farm: Farm, modem: SimModem, path: Path) -> None:
         self.modem = modem
-        self.path = path
         self.farm = farm
-        self.device = ""
-        self._master = -1
-        self._spare: tuple[int, str] | None = None
-        self._out = b""
-        self._was_open = False
+        self.path = path
+        self.audio_path = path.with_name(f"{path.name}-pcm") if modem.family.pcm else None
+        self._at = Port(path, _BACKLOG, partial(self._watch, select.EPOLLIN | select.EPOLLOUT), farm.unwatch)
+        # Room is not waited for there: sound is written every 20 ms anyway.
+        audio = path.with_name(f"{path.name}-pcm")
+        self._audio = Port(audio, _AUDIO_BACKLOG, partial(self._watch, select.EPOLLIN), farm.unwatch)
 
     # ------------------------------------------------------------------------------ far side
 
-    def dial(self, caller: str, patience_s: float = 20.0, *, withheld: bool = False, talk_s: float = 20.0) -> Call:
-        """A voter rings."""
+    def dial(self, caller: str, patience_s: float = 20.0, **how: Any) -> Call:
+        """A voter rings; `how` as `SimModem.dial` has it: withheld, talk_s, keys, says."""
         with self.farm.changing(self) as now:
-            return self.modem.dial(caller, now, patience_s, withheld=withheld, talk_s=talk_s)
+            return self.modem.dial(caller, now, patience_s, **how)
 
     def sms_in(self, sender: str, text: str) -> list[str]:
         """A voter writes; returns the PDUs."""
         with self.farm.changing(self) as now:
             return self.modem.sms_in(sender, text, now)
 
-    def press(self, key: str) -> None:
+    def press(self, key: str, ms: float = 100) -> None:
+        """The far end of the call that is up presses a key."""
         with self.farm.changing(self) as now:
-            self.modem.press(key, now)
+            self.modem.press(key, now, ms)
+
+    def speak(self, pcm: bytes) -> None:
+        """The far end of the call that is up says this: s16le, 8 kHz."""
+        with self.farm.changing(self) as now:
+            self.modem.speak(pcm, now)
+
+    def hang_up(self, call: Call) -> None:
+        """The far end of `call` ends it, before the answer or after; nothing when it is over."""
+        with self.farm.changing(self) as now:
+            self.modem.line.cancel(call, now)
+
+    def decide(self, call: Call, does: str) -> None:
+        """Whoever the modem is calling does this now: "answer", "refuse" or "busy"."""
+        with self.farm.changing(self) as now:
+            self.modem.line.decide(call, does, now)
 
     def fault(self, name: str, value: float | None = None, times: int | None = None) -> None:
         """Switch a fault on; see `faults.FAULTS`."""
@@ -75,117 +92,40 @@ class PtyModem:
         with self.farm.changing(self) as now:
             self.modem.restart(now)
 
-    # ---------------------------------------------------------------------------------- port
+    # --------------------------------------------------------------------------------- ports
 
     def open(self) -> None:
-        """Show a port. The link appears when the port is ready, never before."""
-        self._master, self.device = self._spare or _new_pty()
-        self._spare = None
-        self._was_open = False
-        self.farm.watch(self._master, self)
-        fresh = self.path.with_name(f".{self.path.name}.new")
-        fresh.unlink(missing_ok=True)
-        fresh.symlink_to(self.device)
-        fresh.replace(self.path)
+        """Show the ports that there are now."""
+        self._at.follow(not self.modem.gone)
+        self._audio.follow(self.modem.audio_port)
 
-    def close(self, spare: bool = False) -> None:
-        """Take the port away: a program that has it open reads end of file. With `spare` the next
-        one is made first, so that its number differs."""
-        if self._master < 0:
-            return
-        if spare:
-            self._spare = _new_pty()
-        if self.path.is_symlink() and os.readlink(self.path) == self.device:
-            self.path.unlink()
-        self.farm.unwatch(self._master)
-        os.close(self._master)
-        self._master, self._out = -1, b""
+    def close(self) -> None:
+        self._at.close()
+        self._audio.close()
 
-    def ready(self, events: int, now: float) -> None:
-        """The port has something: bytes, room, or its reader left."""
-        data = self._read() if events & (select.EPOLLIN | select.EPOLLHUP) else b""
-        if data:
-            self._was_open = True
-            self.write(self.modem.receive(data, now))
-        elif events & select.EPOLLHUP and self._was_open:
-            self._was_open = False
-            self._free_if_locked()
-        if self._out:
-            self.write(b"")
-        self.settle()
+    def _watch(self, wanted: int, fd: int, port: Port) -> None:
+        self.farm.watch(fd, wanted, partial(self._ready, port))
 
-    def settle(self) -> None:
-        """Make the port follow the modem: there or gone."""
-        if self.modem.gone and self._master >= 0:
-            self.close(spare=True)
-        elif not self.modem.gone and self._master < 0:
-            self.open()
+    def _ready(self, port: Port, events: int, now: float) -> None:
+        """A port has something: bytes, room, or its reader left."""
+        self.serve(now, self._at.read() if port is self._at else b"")
+        if events & select.EPOLLHUP:
+            port.hung_up()
 
-    def tick(self, now: float) -> None:
-        """Time passed; the port is made first when the modem has come back and speaks."""
-        data = self.modem.tick(now)
-        self.settle()
-        self.write(data)
-
-    def write(self, data: bytes) -> None:
-        data = self._out + data
-        self._out = b""
-        if not data or self._master < 0:
-            return
-        if not self._listened_to():
-            return
-        self._was_open = True
-        try:
-            written = os.write(self._master, data)
-        except BlockingIOError:
-            written = 0
-        except OSError:
-            return
-        self._out = data[written:][:_BACKLOG]
-
-    def _read(self) -> bytes:
-        chunks = []
-        try:
-            while chunk := os.read(self._master, 65536):
-                chunks.append(chunk)
-        except OSError:
-            pass  # no more for now, or nobody there
-        return b"".join(chunks)
-
-    def _free_if_locked(self) -> None:
-        """A program that died with TIOCEXCL set would lock the port for ever, while a real driver
-        forgets the lock: take it off, which only root may, or show another port."""
-        if self._listened_to():
-            return
-        try:
-            slave = os.open(self.device, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-        except OSError:
-            self.close(spare=True)
-            self.open()
-        else:
-            fcntl.ioctl(slave, termios.TIOCNXCL)
-            os.close(slave)
-
-    def _listened_to(self) -> bool:
-        """Has a program the port open? The only event that `poll` can tell is POLLHUP."""
-        probe = select.poll()
-        probe.register(self._master, 0)
-        return not probe.poll(0)
-
-
-def _new_pty() -> tuple[int, str]:
-    master, slave = os.openpty()
-    try:
-        tty.setraw(slave, termios.TCSANOW)
-        name = os.ttyname(slave)
-    finally:
-        os.close(slave)
-    os.set_blocking(master, False)
-    return master, name
+    def serve(self, now: float, commands: bytes = b"") -> None:
+        """Time passed, or commands came. Sound is fetched first: it was there before this moment. A
+        port is made before it is written to, when the modem has come back and speaks."""
+        sound = b"" if "pcm-stall" in self.modem.faults else self._audio.read()
+        said = self.modem.audio_in(sound, now) if sound else b""
+        said += self.modem.receive(commands, now) if commands else self.modem.tick(now)
+        self.open()
+        self._at.write(said)
+        self._audio.write(self.modem.audio_out(now))
 
 
 class Farm:
-    """Some modems whose ports are links in `folder`."""
+    """Some modems whose ports are links in `folder`. `late_s` is how late the thread was at worst: what
+    a measurement of the other side has to be seen against."""
 
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
@@ -196,7 +136,8 @@ class Farm:
         self._epoll = select.epoll()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK)
         self._epoll.register(self._wake, select.EPOLLIN)
-        self._by_fd: dict[int, PtyModem] = {}
+        self._by_fd: dict[int, Callable[[int, float], None]] = {}
+        self.late_s = 0.0
         self._thread: threading.Thread | None = None
         self._stop = False
 
@@ -249,13 +190,14 @@ class Farm:
         """Hold the lock, yield the time, write what the change gave rise to."""
         with self.lock:
             yield time.monotonic()
-            port.tick(time.monotonic())
+            port.serve(time.monotonic())
             self._changed.notify_all()
         self._kick()
 
-    def watch(self, fd: int, port: PtyModem) -> None:
-        self._by_fd[fd] = port
-        self._epoll.register(fd, select.EPOLLIN | select.EPOLLOUT | select.EPOLLET)
+    def watch(self, fd: int, events: int, do: Callable[[int, float], None]) -> None:
+        """Call `do(events, now)` whenever one of them comes."""
+        self._by_fd[fd] = do
+        self._epoll.register(fd, events | select.EPOLLET)
 
     def unwatch(self, fd: int) -> None:
         del self._by_fd[fd]
@@ -277,10 +219,11 @@ class Farm:
                 for fd, events in ready:
                     if fd == self._wake:
                         os.eventfd_read(self._wake)
-                    elif (port := self._by_fd.get(fd)) is not None:
-                        port.ready(events, now)
+                    elif (do := self._by_fd.get(fd)) is not None:
+                        do(events, now)
                 for port in self.ports:
                     due = port.modem.deadline()
                     if due is not None and due <= now:
-                        port.tick(now)
+                        self.late_s = max(self.late_s, now - due)
+                        port.serve(now)
                 self._changed.notify_all()

@@ -43,6 +43,10 @@ _ALL = (
     Fault("glued", "URCs are glued behind the next OK; they wait so long for one", "s", 0.5),
     Fault("lost-end", "no end mark when a call ends"),
     Fault("rings-on", "answers OK to so many hang-up commands a call, and rings on", "times", 1),
+    Fault("pcm-stall", "takes no sound: what the host writes to the audio port stays there"),
+    Fault("pcm-odd", "cuts its sound in pieces of odd length, through the middle of samples"),
+    Fault("pcm-silent", "not a byte comes out of the audio port"),
+    Fault("pcm-gone", "the audio port goes, and comes back after so long", "s", 1.0),
     Fault("late-ok", "obeys at once, answers so late", "s", 6.0),
     Fault("lost-answer", "obeys, and never answers"),
 )

@@ -19,23 +19,37 @@ import math
 import zlib
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from random import Random
 from typing import Any
 
 from tools.simmodem import commands
-from tools.simmodem.calls import Call, Hangup, Line
+from tools.simmodem.calls import Call, Hangup, Line, Script
 from tools.simmodem.channel import Channel
+from tools.simmodem.drive import Drive
 from tools.simmodem.family import Family, family
 from tools.simmodem.faults import Faults
 from tools.simmodem.messages import Mailbox, Sent
+from tools.simmodem.sound import Sound
 from tools.simmodem.wire import Wire
 
 
 @dataclass
 class Options:
-    """What a test may choose. Pairs are ranges in seconds that a value is drawn from."""
+    """What a test may choose. Pairs are ranges in seconds that a value is drawn from.
+
+    voice     False: data-only firmware, which refuses to switch the audio port on
+    dtmf_urc  False: keys are never told, whatever was set; True: also by a kind that cannot
+    dtmf_urc_s  a key is told so long after it went down
+    pcm_frames  so many frames leave the audio port at once
+    playout_frames, playout_max_ms  sound waits for so many frames before the caller hears any, and
+              what does not fit behind so much is lost
+    disk, record_s  bytes for the module's own files; an A76xx records so long at most
+    file_rate, file_block  bytes a second and a block of a file that is fetched
+    upload_max  the module takes no larger file; 0: any that fits
+    keep_s    of each call's sound the last so many seconds are kept
+    """
 
     number: str = "+919000000001"
     send_s: tuple[float, float] = (1.5, 3.5)
@@ -57,6 +71,18 @@ class Options:
     settings: dict[str, str] = field(default_factory=dict)  # left over from another program
     ussd: dict[str, str] = field(default_factory=lambda: {"*123#": "Your balance is Rs 42.50"})
     refuse: tuple[str, ...] = ()  # commands that answer ERROR, as they begin
+    voice: bool = True
+    dtmf_urc: bool | None = None
+    dtmf_urc_s: float = 0.06
+    pcm_frames: int = 1
+    playout_frames: int = 3
+    playout_max_ms: int = 500
+    disk: int = 8_000_000
+    record_s: float = 80.0
+    file_rate: float = 400_000.0
+    file_block: int = 512
+    upload_max: int = 0
+    keep_s: float = 600.0
     zone_quarters: int = 22
     wall_at_zero: float = 1_795_000_000.0  # seconds since 1970 when `now` was 0
 
@@ -68,10 +94,15 @@ class SimModem:
         self.name = name
         self.family: Family = family(profile)
         self.options: Options = Options(**options)
+        if self.options.dtmf_urc and not self.family.dtmf:  # as newer firmware of SIMCom's does
+            settings = self.family.vendor | {"+DDET": "0"}
+            self.family = replace(self.family, dtmf="+RXDTMF: {key}", dtmf_switch=("+DDET", "1"), vendor=settings)
         self.rng = Random(f"{name}/{seed}")
         self.faults = Faults(self.rng)
         self.wire = Wire(self.faults, self.rng)
         self.settings: dict[str, str] = {}
+        self.sound = Sound(self)
+        self.drive = Drive(self)
         self.line: Line = Line(self)
         self.mailbox = Mailbox(self)
         self.channel = Channel(self)
@@ -100,6 +131,15 @@ class SimModem:
         self._pass_time(now)
         return self.wire.take(now)
 
+    def audio_in(self, data: bytes, now: float) -> bytes:
+        """Bytes that the host wrote to the audio port by `now`. Returns what is written to the AT port."""
+        self.sound.taken_in(data, now)
+        return self.tick(now)
+
+    def audio_out(self, now: float) -> bytes:
+        """What the modem has written to the audio port by the last `receive`, `tick` or `audio_in`."""
+        return self.sound.taken_out()
+
     def deadline(self) -> float | None:
         """When `tick` has something to do; None: never, as things stand."""
         times = [t for t in (self._heap[0][0] if self._heap else None, self.wire.deadline()) if t is not None]
@@ -124,11 +164,20 @@ class SimModem:
     # --------------------------------------------------------------------------- the far side
 
     def dial(
-        self, caller: str, now: float, patience_s: float = 20.0, *, withheld: bool = False, talk_s: float = 20.0
+        self,
+        caller: str,
+        now: float,
+        patience_s: float = 20.0,
+        *,
+        withheld: bool = False,
+        talk_s: float = 20.0,
+        keys: Script[str] = (),
+        says: Script[bytes] = (),
     ) -> Call:
-        """A voter rings this SIM and gives up after `patience_s`; the Call tells how it went."""
+        """A voter rings this SIM and gives up after `patience_s`; the Call tells how it went. When she
+        is answered she hangs up after `talk_s`, and does what `keys` and `says` tell, seconds after."""
         self._pass_time(now)
-        return self.line.dial(Call(caller, now, patience_s, withheld, talk_s), now)
+        return self.line.dial(Call(caller, now, patience_s, withheld, talk_s, presses=keys, says=says), now)
 
     def sms_in(self, sender: str, text: str, now: float) -> list[str]:
         """A voter writes to this SIM. Returns the PDUs, one a part."""
@@ -140,11 +189,15 @@ class SimModem:
         self._pass_time(now)
         self.mailbox.arrive_pdu(pdu, now, report)
 
-    def press(self, key: str, now: float) -> None:
-        """The far end of the call that is up presses a key."""
-        if self.family.dtmf and any(call.state == "active" for call in self.line.calls):
-            frame = "\r\r\n" if self.family.double_cr else "\r\n"
-            self.wire.urc((self.family.dtmf.format(key=key, ascii=ord(key)),), now, frame)
+    def press(self, key: str, now: float, ms: float = 100) -> None:
+        """The far end of the call that is up presses a key for so long. Raises ValueError for no key."""
+        self._pass_time(now)
+        self.sound.press(key, now, ms)
+
+    def speak(self, pcm: bytes, now: float) -> None:
+        """The far end of the call that is up says this (s16le, 8 kHz), behind what it is saying."""
+        self._pass_time(now)
+        self.sound.speak(pcm)
 
     def network_time(self, now: float) -> None:
         """The network tells the time, on the kinds that pass it on unasked."""
@@ -188,6 +241,10 @@ class SimModem:
             self._power_lost(now)
             self.gone = True
             self.in_this_life(now + value, self._back)
+        elif name == "pcm-gone":
+            self.faults.off(name)
+            self.sound.port_gone = True
+            self.in_this_life(now + value, self._audio_back)
         elif name == "flood" and not was:
             self._flood(now)
         elif name == "no-sim":
@@ -208,6 +265,7 @@ class SimModem:
 
     def _power_lost(self, now: float) -> None:
         self.lives += 1  # whatever the old life had planned is void
+        self.drive.power_lost()
         self.line.power_lost(now)
         self.mailbox.cut(now)
         self.wire.clear()
@@ -215,7 +273,7 @@ class SimModem:
         commands.reset(self)
 
     def _back(self, now: float) -> None:
-        self.gone = self.booting = False
+        self.gone = self.booting = self.sound.port_gone = False
         self.unlocked = not (self.options.pin or self.options.puk)
         self._sim_ready_at = now + self.options.sim_busy_s
         sim, lines = self.sim, []
@@ -227,6 +285,9 @@ class SimModem:
             self.in_this_life(now + 0.5 + 0.05 * i, partial(self.urc, line))
         self.at(now + 1.0, self.mailbox.fetch)
         self.in_this_life(now + 1.5, self.network_time)
+
+    def _audio_back(self, now: float) -> None:
+        self.sound.port_gone = False
 
     def _flood(self, now: float) -> None:
         rate = self.faults.value("flood")
@@ -264,6 +325,16 @@ class SimModem:
         """As +CREG tells it."""
         radio = self.settings["+CFUN"].startswith("1")
         return self.options.registration if radio and self.sim == "READY" else 0
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """What lies in the module, by name without its drive."""
+        return self.drive.files
+
+    @property
+    def audio_port(self) -> bool:
+        """Is there one to be seen now."""
+        return bool(self.family.pcm) and not (self.gone or self.sound.port_gone)
 
     @property
     def reachable(self) -> bool:

@@ -21,10 +21,19 @@ class Wire:
         self._due: deque[tuple[float, bytes]] = deque()
         self._held: list[tuple[float, bytes]] = []
         self._free_at = 0.0
+        self._holding = False
+        self._waiting: list[bytes] = []
+
+    def hold(self, on: bool) -> None:
+        """Data mode: URCs wait until it is over, and are written behind the next answer."""
+        self._holding = on
 
     def urc(self, lines: tuple[str, ...], now: float, frame: str = "\r\n", ring: bool = False) -> None:
         """Write lines that nobody asked for, in one write. `ring` marks an incoming call's."""
         data = "".join(f"{frame}{line}{frame}" for line in lines).encode("latin-1", "replace")
+        if self._holding:
+            self._waiting.append(data)
+            return
         wait = self._faults.value("ring-inside") if ring else None
         if wait is None:
             wait = self._faults.value("glued")
@@ -40,7 +49,8 @@ class Wire:
         inside = b""
         if "ring-inside" in self._faults:
             inside = self._release() or "".join(f"\r\n{line}\r\n" for line in ringing).encode()
-        tail = self._release()
+        tail = self._release() + b"".join(self._waiting)
+        self._waiting.clear()
         end = f"\r\n{final}\r\n".encode() if final else b""
         self._put(b"".join([inside, *parts, end, tail]), now)
 
@@ -48,13 +58,20 @@ class Wire:
         """Echo and prompt: bytes without a frame."""
         self._put(data, now)
 
+    def data(self, data: bytes, now: float) -> None:
+        """The bytes of a file: no fault of a line of text befalls them."""
+        if "silence" not in self._faults:
+            self._due.append((max(now, self._free_at), data))
+
     def clear(self) -> None:
         """The power is gone: nothing more comes out of what was said."""
         self._due.clear()
         self._held.clear()
+        self._waiting.clear()
+        self._holding = False
 
     def take(self, now: float) -> bytes:
-        while self._held and self._held[0][0] <= now:
+        while self._held and self._held[0][0] <= now and not self._holding:
             self._put(self._held[0][1], self._held[0][0])
             del self._held[0]
         out = []
@@ -63,7 +80,7 @@ class Wire:
         return b"".join(out)
 
     def deadline(self) -> float | None:
-        times = [queue[0][0] for queue in (self._due, self._held) if queue]
+        times = [queue[0][0] for queue in (self._due, () if self._holding else self._held) if queue]
         return min(times) if times else None
 
     def _release(self) -> bytes:
