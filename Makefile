@@ -3,18 +3,21 @@
 .PHONY: help setup demo test check lint bench prove fuzz lock
 export PYTHON ?= python3
 PY := .venv/bin/python
-DEMO_NEEDS := mosquitto:mosquitto
-TEST_NEEDS := $(DEMO_NEEDS) gammu:gammu gammu-smsd:gammu-smsd smsd:smstools chromium:chromium strace:strace mkfs.ext4:e2fsprogs
+DEMO_NEEDS := mosquitto:mosquitto espeak-ng:espeak-ng opusenc:opus-tools
+TEST_NEEDS := $(DEMO_NEEDS) gammu:gammu gammu-smsd:gammu-smsd smsd:smstools chromium:chromium strace:strace mkfs.ext4:e2fsprogs \
+  sox:sox multimon-ng:multimon-ng
+# peers that are libraries
+BENCH_NEEDS := $(TEST_NEEDS) libspandsp.so.2:libspandsp2 libopencore-amrnb.so.0:libopencore-amrnb0
 # the tests of the rooms that decide without a clock, a port or a file of their own, and of what is read from files
 PURE_ROOMS := at bringup call campaign columns config courier fold gsm7 house letters numbers profile rules script settings sms \
-  sms_inbound station stopwords urc wire words
+  sms_inbound station stopwords urc wire words audition flow hearing ivr menu prompts rules_dial talk_ledger tryout wavfile
 PURE := $(wildcard $(foreach room,$(PURE_ROOMS),tests/test_$(room).py))
 FOR ?= 600
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup:  ## .venv from the lock; mosquitto from Debian when root
+setup:  ## .venv from the lock; mosquitto, espeak-ng and opus-tools from Debian when root
 	@.ci/setup demo $(DEMO_NEEDS)
 
 demo: setup  ## a whole district on this machine: voters, modems, boxes, broker, headquarters
@@ -36,7 +39,7 @@ lint:
 	$(PY) -m mypy
 
 bench:  ## the figures, with peers side by side; writes bench/latest.json
-	@.ci/setup dev $(TEST_NEEDS)
+	@.ci/setup dev $(BENCH_NEEDS)
 	$(PY) -m bench
 
 prove:  ## the long proofs: every kill, every cut (an hour)

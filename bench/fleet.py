@@ -119,16 +119,21 @@ class Stopwatch:
 
 
 class Box:
-    """A box's folder: one line for each of `ports`, nothing running yet."""
+    """A box's folder: one line for each of `ports`, nothing running yet. A modem's audio port is the line's too when
+    the campaign speaks."""
 
-    def __init__(self, folder: Path, ports: Sequence[PtyModem], broker: int = 9, listen: str = "") -> None:
+    def __init__(
+        self, folder: Path, ports: Sequence[PtyModem], broker: int = 9, listen: str = "", campaign: str = CAMPAIGN
+    ) -> None:
         self.folder, self.ports = folder, ports
         self.config, self.data = folder / "box.toml", folder / "data"
         self.names = [f"l{place}" for place in range(1, len(ports) + 1)]
         (folder / "campaigns").mkdir(parents=True)
-        (folder / "campaigns" / "water.toml").write_text(CAMPAIGN)
+        (folder / "campaigns" / "water.toml").write_text(campaign)
+        speaks = "[menu]" in campaign
         lines = [
             LINE.format(name=name, place=place, port=port.path)
+            + (f'audio_port = "{port.audio_path}"\n' if speaks and port.audio_path else "")
             for place, (name, port) in enumerate(zip(self.names, ports, strict=True), 1)
         ]
         self.config.write_text(BOX.format(broker=broker, listen=listen) + "".join(lines))

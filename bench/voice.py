@@ -1,9 +1,9 @@
-"""What eight calls at once cost and lack: frames that came too late, processor, memory, and how soon a caller hears
-the next prompt.
+"""Eight talking lines at once: frames that came too late, processor, memory, and how soon a caller hears more.
 
-Each call has a helper process of its own, as on a box, on a simulated modem with an audio port. The caller talks all
-the time, but for the keys that she presses; each key brings the next prompt and cuts off the one before; a take runs
-always, one after the other. A prompt is one sample value all through, so that it is known by any of its samples.
+Each line is a process with its helper, on a simulated modem with an audio port. Its callers, one after the other, walk
+between two menus by key and cut off what is being said, then talk into a recording until they hang up. A prompt is one
+sample value all through, so that any of its samples tells which it is. Times are taken where bytes pass the modem's
+audio port: a key has ended when the last frame of its tone has left, a prompt has begun when its first frame arrives.
 """
 
 from __future__ import annotations
@@ -11,189 +11,226 @@ from __future__ import annotations
 import math
 import os
 import random
-import select
 import shutil
 import statistics
 import struct
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from unittest import mock
 
 from bench.calls import slow
-from bench.fleet import Voters, until
-from bench.report import Figure, absent, at_most, beside, rank
+from bench.fleet import Box, Voters, until
+from bench.report import Figure, absent, all_of, at_most, beside, rank
 from bench.road import pss_mb
-from edge.port import Port
-from edge.voice import Voice
+from edge.campaign import load
 from edge.wavfile import header
 from tools.simmodem import Farm, PtyModem
 from tools.simmodem.calls import Call
 
-CALLS, CARD_MS = 8, 300
-PROMPTS, PROMPT_S, TAKE_S = 20, 6.0, 10
+LINES, CARD_MS, KIND = 8, 300, "sim7600"
+SECONDS, CALL_S, TALKS_AFTER_S = (20.0, 600.0), (18.0, 150.0), 0.6  # quick, full; share of a call
 TONE_MS = 40  # the shortest that must be a key, ITU-T Q.24
-PRESS_EVERY_S = (0.8, 2.5)
+PRESS_EVERY_S, PROMPT_S, LONGEST_S = (0.8, 2.5), 4.0, 5.0
 FRAME, FRAME_S = 320, 0.02
+CAMPAIGN = """\
+id = "water"
+title = "Water"
+mode = "menu"
+languages = ["en"]
+[menu]
+start = "main"
+[menu.welcome]
+en = "Welcome."
+[menu.node.main]
+kind = "menu"
+say.en = "Main menu."
+[[menu.node.main.option]]
+key = "1"
+to = "more"
+say.en = "More"
+[[menu.node.main.option]]
+key = "2"
+to = "tell"
+say.en = "Tell"
+[menu.node.more]
+kind = "menu"
+say.en = "More."
+[[menu.node.more.option]]
+key = "1"
+say.en = "End"
+[menu.node.tell]
+kind = "record"
+say.en = "Speak."
+"""
 
 
 def measure(quick: bool = False) -> list[Figure]:
-    """Eight calls on this disk, then on a card whose fsync takes 300 ms more."""
-    seconds = 20.0 if quick else 600.0
-    with tempfile.TemporaryDirectory() as name:
-        found = talking(Path(name), seconds)
+    """Eight lines on this disk, then on a card whose fdatasync and fsync take 300 ms more."""
+    found = Talks(quick).figures()
     if not shutil.which("gcc"):
-        return [*found, absent(f"PCM underruns, fsync {CARD_MS} ms slower", "gcc is not installed")]
-    with tempfile.TemporaryDirectory() as name:
-        return found + talking(Path(name), seconds, CARD_MS)
+        return [*found, absent(f"the same, fdatasync {CARD_MS} ms slower", "gcc is not installed")]
+    return found + Talks(quick, CARD_MS).on_a_slow_card()
 
 
-def talking(folder: Path, seconds: float, delay_ms: int = 0, calls: int = CALLS) -> list[Figure]:
-    """So many calls for so long; with a slow card only what it could harm."""
-    environment = slow(delay_ms, folder)[1] if delay_ms else {}
-    with Farm(folder / "ports") as farm, ExitStack() as stack, mock.patch.dict(os.environ, environment):
-        prompts(folder)
-        talks = [stack.enter_context(talk(folder, farm, place)) for place in range(calls)]
-        for one in talks:
-            one.begin()
-        serve(talks, 1.0)
-        farm.late_s = 0.0
-        before = [cpu_s(one.voice.pid) for one in talks]
-        serve(talks, seconds)
-        shares = [100 * (cpu_s(one.voice.pid) - spent) / seconds for one, spent in zip(talks, before, strict=True)]
-        weights = [pss_mb(one.voice.pid) for one in talks]
-        lost = sum(one.call.underruns for one in talks)  # now: a helper that ends leaves its call without sound
-    name = f"{calls} calls at once for {seconds:g} s" + (f", fsync {delay_ms} ms slower" if delay_ms else "")
-    latencies = [ms for one in talks for ms in one.latencies_ms]
-    found = [
-        at_most(f"PCM underruns, {name}", lost, 0, "frames"),
-        beside("the simulator itself late by up to", 1000 * farm.late_s, "ms"),
-        beside("takes on disk meanwhile", sum(one.takes for one in talks), ""),
-        at_most("  end of tone -> first PCM frame of the next prompt, p99", rank(latencies, 0.99), 60, "ms"),
-    ]
-    if delay_ms:
-        return found
-    return [
-        *found,
-        beside("p50", rank(latencies, 0.5), "ms"),
-        beside(f"keys found, of {sum(one.pressed for one in talks)}", sum(one.keys for one in talks), ""),
-        at_most("processor per call with in-band detection, median", statistics.median(shares), 2, "% of a core"),
-        beside("the busiest", max(shares), "% of a core"),
-        beside("PSS of a helper in a call, median", statistics.median(weights), "MB"),
-    ]
+class Caller:
+    """The callers of one line, one after the other, and a stopwatch at the modem's audio port."""
 
-
-class Talk:
-    """One call, her helper, and what both did. `watch` is called with all that the modem's audio port took in."""
-
-    def __init__(self, folder: Path, port: PtyModem, call: Call, voice: Voice, seed: int) -> None:
-        self.folder, self.port, self.call, self.voice = folder, port, call, voice
-        self.pressed = self.keys = self.takes = self._asked = 0
-        self.latencies_ms: list[float] = []
-        self._dice = random.Random(seed)
+    def __init__(self, port: PtyModem, levels: Mapping[str, int], seed: int, call_s: float) -> None:
+        self.port, self.levels, self.call_s = port, levels, call_s
+        self.calls: list[Call] = []
+        self.first_ms: list[float] = []  # from the answer to the first frame of a prompt
+        self.next_ms: list[float] = []  # from the end of a key's tone to the first frame of the next prompt
+        self.pressed = 0
+        self._voters, self._dice = Voters(seed), random.Random(seed)
         self._speech = syllables(self._dice)
-        self._speak_at, self._press_at = 0.0, time.monotonic() + self._dice.uniform(*PRESS_EVERY_S)
-        self._ended_at, self._wanted = 0.0, b""
+        self._since, self._wanted, self._where = 0.0, "", ""
+        self._act_at = 0.0
         self._audio_in = port.modem.audio_in
-        port.modem.audio_in = self._heard  # type: ignore[method-assign]
+        port.modem.audio_in = self._passing  # type: ignore[method-assign]
 
-    def begin(self) -> None:
-        """The modem says that the call is up."""
-        self.voice.send(do="open", port=str(self.port.audio_path), hear_first=False)
-        self._record()
+    @property
+    def waits(self) -> bool:
+        """Is a prompt on its way to somebody who is there?"""
+        call = self.call
+        return bool(self._wanted and call is not None and call.answered_at is not None)
+
+    @property
+    def call(self) -> Call | None:
+        return self.calls[-1] if self.calls and self.calls[-1].ended_at is None else None
 
     def turn(self, now: float) -> None:
-        """What the caller does by herself, when it is time."""
-        if now >= self._speak_at:
+        """What she does by herself, when it is time."""
+        call = self.call
+        if call is None:
+            self.calls.append(self.port.dial(self._voters(), talk_s=self.call_s))
+            self._wanted, self._where, self._act_at = "welcome", "", 0.0
+        elif self._where == "tell" and now >= self._act_at:
             self.port.speak(self._speech)
-            self._speak_at = now + len(self._speech) / 16000
-        if now >= self._press_at:
-            self._press_at = now + self._dice.uniform(*PRESS_EVERY_S)
-            self._press()
+            self._act_at = now + len(self._speech) / 16_000
+        elif self._where and not self._wanted and self._where != "tell" and now >= self._act_at:
+            self._press(call, now)
 
-    def answer(self) -> None:
-        """What a line does with what the helper tells."""
-        for told in self.voice.receive():
-            if "key" in told:
-                self.keys += 1
-                self._say()
-            elif "recorded" in told:
-                self.takes += 1
-                self._record()
-            elif "failed" in told or "trouble" in told:
-                raise RuntimeError(str(told))
-
-    def _press(self) -> None:
-        """A key; its tone begins with the next frame that leaves the modem, and ends with the last one."""
+    def _press(self, call: Call, now: float) -> None:
+        """A key; its tone begins with the next frame that leaves the modem, and has left with its last one."""
+        assert call.answered_at is not None
+        late = now - call.answered_at > TALKS_AFTER_S * self.call_s
+        key, wanted = ("*", "main") if self._where == "more" else ("2", "tell") if late else ("1", "more")
         with self.port.farm.lock:
-            self.port.press(str(self._dice.randrange(10)), TONE_MS)
-            begun = self.call.answered_at or 0.0
-            frames = math.ceil((time.monotonic() - begun) / FRAME_S) + TONE_MS / 1000 / FRAME_S - 1
-            self._ended_at = begun + frames * FRAME_S
-            self._wanted = level(self.pressed + 1)
+            self.port.press(key, TONE_MS)
+            frames = math.ceil((time.monotonic() - call.answered_at) / FRAME_S) + TONE_MS / 1000 / FRAME_S - 1
+            self._since, self._wanted = call.answered_at + frames * FRAME_S, wanted
         self.pressed += 1
 
-    def _say(self) -> None:
-        self.voice.send(do="say", id=self.pressed, files=[[str(self.folder / f"{self.pressed % PROMPTS}.wav"), 0]])
-
-    def _heard(self, data: bytes, now: float) -> bytes:
-        if self._wanted and any(data[at : at + 2] == self._wanted for at in range(0, len(data), FRAME)):
-            self.latencies_ms.append(max(0.0, 1000 * (now - self._ended_at)))
-            self._wanted = b""
+    def _passing(self, data: bytes, now: float) -> bytes:
+        """What the modem's audio port takes in."""
+        if self._wanted:
+            level = struct.pack("<h", self.levels[self._wanted])
+            if any(data[at : at + 2] == level for at in range(0, len(data), FRAME)):
+                self._found(now)
         return self._audio_in(data, now)
 
-    def _record(self) -> None:
-        self._asked += 1
-        path = self.folder / f"{self.port.modem.name}-{self._asked}.wav"
-        self.voice.send(do="record", take=self._asked, file=str(path), most_s=TAKE_S)
+    def _found(self, now: float) -> None:
+        if not self._where:
+            self._since = self.calls[-1].answered_at or 0.0
+        (self.next_ms if self._where else self.first_ms).append(max(0.0, 1000 * (now - self._since)))
+        self._where = {"welcome": "main"}.get(self._wanted, self._wanted)
+        self._wanted = ""
+        self._act_at = now + (PROMPT_S + 1 if self._where == "tell" else self._dice.uniform(*PRESS_EVERY_S))
 
 
-def serve(talks: Sequence[Talk], seconds: float) -> None:
-    """Be the callers and the lines of all of them."""
-    end = time.monotonic() + seconds
-    by_fd = {talk.voice.fd: talk for talk in talks}
-    while (now := time.monotonic()) < end:
-        for talk in talks:
-            talk.turn(now)
-        readable, _, _ = select.select(by_fd, [], [], 0.02)
-        for fd in readable:
-            by_fd[fd].answer()
+class Talks:
+    """A run: eight lines that talk all the time, then what it gave."""
+
+    def __init__(self, quick: bool, delay_ms: int = 0, lines: int = LINES) -> None:
+        self.seconds, call_s = SECONDS[not quick], CALL_S[not quick]
+        self.name = f"{lines} calls at once, {self.seconds:g} s"
+        with tempfile.TemporaryDirectory() as name, Farm(Path(name) / "ports") as farm, ExitStack() as stack:
+            wrap, environment = slow(delay_ms, Path(name)) if delay_ms else ((), {})
+            options = {"seed": 1, "dtmf_urc": False, "keep_s": 1.0, "send_s": (0.05, 0.05)}
+            self.box = Box(Path(name) / "box", [farm.add(KIND, **options) for _ in range(lines)], campaign=CAMPAIGN)
+            levels = prompts(self.box.folder / "campaigns" / "water")
+            stack.enter_context(self.box.lines(wrap, environment))
+            self.callers = [Caller(port, levels, seed, call_s) for seed, port in enumerate(self.box.ports)]
+            pids = [int(str(self.box.state(line)["pid"])) for line in self.box.names]
+            self.processes = [(pid, *children(pid)) for pid in pids]
+            farm.late_s, self.weights = 0.0, list[float]()
+            before = [sum(map(cpu_s, processes)) for processes in self.processes]
+            self._serve()
+            self.spent = [sum(map(cpu_s, these)) - was for these, was in zip(self.processes, before, strict=True)]
+            self.late_ms = 1000 * farm.late_s
+            self.lost = sum(call.underruns for caller in self.callers for call in caller.calls)  # before lines end
+            self.kept = len(list((self.box.data / "recordings").glob("*.wav")))
+
+    def _serve(self) -> None:
+        """Be the callers; weigh the lines when half of the time is over."""
+        begun = time.monotonic()
+        while (now := time.monotonic()) < begun + self.seconds:
+            for caller in self.callers:
+                caller.turn(now)
+            if not self.weights and now > begun + self.seconds / 2:
+                self.weights = [sum(map(pss_mb, processes)) for processes in self.processes]
+            time.sleep(0.01)
+        until(lambda: not any(caller.waits for caller in self.callers), LONGEST_S, "the last keys are answered")
+
+    def underruns(self, which: str = "") -> list[Figure]:
+        calls = sum(len(caller.calls) for caller in self.callers)
+        return [
+            at_most(f"PCM underruns, {self.name}{which}", self.lost, 0, "frames"),
+            beside("the simulator itself late by up to", self.late_ms, "ms"),
+            beside("calls, and takes of them on disk", calls, f"and {self.kept}"),
+        ]
+
+    def latencies(self) -> list[Figure]:
+        first = [ms for caller in self.callers for ms in caller.first_ms]
+        after = [ms for caller in self.callers for ms in caller.next_ms]
+        return [
+            at_most("end of a key's tone -> first PCM frame of the next prompt, p99", rank(after, 0.99), 60, "ms"),
+            beside("p50", rank(after, 0.5), "ms"),
+            all_of("  keys that were answered", len(after), sum(caller.pressed for caller in self.callers)),
+            at_most("the call is up -> first PCM frame of a prompt, p99", rank(first, 0.99), 150, "ms"),
+            beside("p50", rank(first, 0.5), "ms"),
+        ]
+
+    def figures(self) -> list[Figure]:
+        """All that there is to say."""
+        talked = [sum(_seconds(call) for call in caller.calls) for caller in self.callers]
+        shares = [100 * spent / seconds for spent, seconds in zip(self.spent, talked, strict=True)]
+        return [
+            *self.underruns(),
+            *self.latencies(),
+            at_most("processor per call, line and helper with in-band detection", statistics.median(shares), 2, "%"),
+            beside("the busiest", max(shares), "%"),
+            at_most("PSS of a line that talks, with its helper, median", statistics.median(self.weights), 32, "MB"),
+            beside("the heaviest", max(self.weights), "MB"),
+        ]
+
+    def on_a_slow_card(self) -> list[Figure]:
+        """What a slow card could harm."""
+        return [*self.underruns(f", fdatasync {CARD_MS} ms slower"), *self.latencies()]
 
 
-@contextmanager
-def talk(folder: Path, farm: Farm, place: int) -> Iterator[Talk]:
-    """A call that is up, until the block ends."""
-    port = farm.add("sim7600", seed=place, keep_s=5.0)
-    with ExitStack() as stack:
-        voice = Voice()
-        stack.callback(voice.close)
-        at = Port(str(port.path))
-        stack.callback(at.close)
-        call = port.dial(Voters(place)(), talk_s=1e6)
-        until(lambda: call.rang_at, 10, "it rings")
-        at.write(b"ATA\r")
-        until(lambda: call.answered_at, 10, "the call is up")
-        at.write(b"AT+CPCMREG=1\r")
-        until(lambda: port.modem.sound.on, 10, "the audio port is on")
-        yield Talk(folder, port, call, voice, place)
+def _seconds(call: Call) -> float:
+    """So long she has talked by now."""
+    return (call.ended_at or time.monotonic()) - call.answered_at if call.answered_at is not None else 0.0
 
 
-def prompts(folder: Path) -> None:
-    """Their files: each a single value all through."""
-    for number in range(PROMPTS):
-        pcm = level(number) * int(8000 * PROMPT_S)
-        (folder / f"{number}.wav").write_bytes(header(len(pcm)) + pcm)
-
-
-def level(number: int) -> bytes:
-    """The sample that a prompt is made of."""
-    return struct.pack("<h", 1000 + number % PROMPTS)
+def prompts(folder: Path) -> dict[str, int]:
+    """All prompts of the campaign, each one sample value all through; returns which."""
+    folder.mkdir()
+    menu = load(folder.with_suffix(".toml")).menu
+    assert menu is not None
+    levels = {}
+    for level, (name, language) in enumerate(sorted(menu.texts), 1000):
+        pcm = struct.pack("<h", level) * int(8000 * PROMPT_S)
+        (folder / f"{name}.{language}.wav").write_bytes(header(len(pcm)) + pcm)
+        levels[name] = level
+    return levels
 
 
 def syllables(dice: random.Random, seconds: float = 5.0) -> bytes:
-    """Something that is no tone and has the rhythm of speech, with pauses: it wakes a detector up all the time."""
+    """Something that is no tone and has the rhythm of speech, with pauses: it keeps a detector at work."""
     samples = []
     for n in range(int(8000 * seconds)):
         loud = 0.5 + 0.5 * math.sin(2 * math.pi * 4 * n / 8000) if n < 8000 * (seconds - 1) else 0.0
@@ -201,7 +238,24 @@ def syllables(dice: random.Random, seconds: float = 5.0) -> bytes:
     return struct.pack(f"<{len(samples)}h", *samples)
 
 
+def children(pid: int) -> list[int]:
+    """The processes that a process has started."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and _stat(int(entry.name))[1:2] == [str(pid)]:
+            found.append(int(entry.name))
+    return found
+
+
 def cpu_s(pid: int) -> float:
     """Processor time of a process so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    fields = _stat(pid)
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _stat(pid: int) -> Sequence[str]:
+    """What the kernel says of a process, from its state on; nothing when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []

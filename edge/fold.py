@@ -238,4 +238,6 @@ def _told(extra: str) -> dict[str, object]:
     if not extra:
         return {}
     told = json.loads(extra)
+    if "\\u" in extra:  # the one way in which JSON names halves of letters, which no encoding has
+        told = json.loads(json.dumps(told, ensure_ascii=False).encode(errors="replace"))
     return told if isinstance(told, dict) else {}

@@ -1,15 +1,16 @@
 """What a caller's sound says: keys that she pressed, and when she talks. PCM in, facts out; no clock, no port.
 
 The sound is looked at in blocks of 102 samples (12.75 ms), the length whose bins lie nearest to the eight frequencies
-of a telephone's keypad (DTMF, ITU-T Q.23). Limits are those of Q.24: what must be a key and what must not.
-- A block fits a key when its strongest low and its strongest high frequency make up most of its energy. Speech does that
-  for a block or two, never for long on the right frequencies.
-- A key is told once the tone has lasted 30 ms: the amplitudes of its blocks, summed, over the highest. Blocks at its
-  edges count by as much as they hold of it, so 40 ms is always enough and 23 ms never.
-- Its frequencies are read off the turn of the phase from half block to half block: exact to a part in a thousand, where
-  the size of a bin would let 3.5 % pass. They say how much of the energy a detuned tone shows in its bin.
-- A key is over after 23 ms without it. Damage by a codec or a lost frame leaves something of the tone behind, a released
-  key does not: what is left slows that count, so that one press is not told twice.
+of a telephone's keypad (DTMF, ITU-T Q.23). What must be a key and what must not is Q.24's.
+- A block fits a key when its strongest low and its strongest high frequency make up most of its energy. Speech does
+  that for a block or two, seldom on the right frequencies.
+- A key is told once the tone has lasted 34 ms: the amplitudes of its blocks, summed, over the highest. Blocks at its
+  edges count by as much as they hold of it, so 40 ms are always enough and 23 ms never.
+- Its true frequencies are read off the turn of the phase from half block to half block. That is exact to a part in a
+  thousand, also behind a telephone's codec, where the width of a bin would let 3.5 % pass; and it tells how much of a
+  detuned tone its bin does not show.
+- A key is over after 23 ms without it. A released key leaves nothing behind; a codec's damage or a lost frame leaves
+  something of the tone, and what is left slows that count, so that one press is not told twice.
 Silence costs one sum a block. Speech is what rises out of the noise floor, the least of the last two seconds, and is
 neither a key nor the beep that a line may send back to us.
 """
@@ -40,15 +41,15 @@ SHARE = 0.55  # of both frequencies together, or the block does not fit
 LEAST = 0.05  # of one of them
 BESIDE = 0.32  # what another frequency of the same group may have of it
 TWIST = 10.0  # one over the other: 10 dB either way, the widest of Q.24's administrations
-LENGTH = 2.4  # blocks that a key must last: 30.6 ms, between the 23 that are none and the 40 that are one
+LENGTH = 2.7  # blocks that a key must last: 34 ms, between the 23 that are none and the 40 that are one
 GAP = 1.8  # blocks that end it: 23 ms, between the 10 of an interruption and the 40 of a pause
 DETUNED = 0.018  # Q.24: 0.015 is a key, 0.035 is none
-TUNED = 0.008  # as good as all telephones are, and a little more for what codecs do
-PURE, LONG, LESS_PURE = 0.79, 4, 0.72  # share that makes a key in tune; what is enough after so many blocks that fit
-PURER = 0.88  # share that makes a detuned one, in the two blocks that it fills best
+TUNED = 0.0075  # as good as all telephones are, and a little more for what codecs do
+PURE, LONG, LESS_PURE = 0.8, 4, 0.73  # share that makes a key in tune; what is enough after so many blocks that fit
+PURER = 0.91  # share that makes a detuned one, in the two blocks that it fills best
 UNFIT = 2  # blocks in a row that may not fit before a key is made
 HELD = 0.5  # of its amplitude, and a tone is still there
-LEFT, LEFT_POWER = 0.1, 0.2  # of its amplitude, of its power: above this, something of it is left,
+LEFT, LEFT_POWER = 0.15, 0.3  # of its amplitude, of its power: above this, something of it is left,
 SLOWLY = 0.2  # and its end is counted so much slower
 
 # Speech.
@@ -76,6 +77,12 @@ def _waves(frequency: float) -> tuple[_Samples, _Samples]:
 
 _WAVES = {frequency: _waves(frequency) for frequency in (*ROWS, *COLUMNS, BEEP)}
 _TURN = {frequency: cmath.exp(-2j * math.pi * frequency * HALF / RATE) for frequency in (*ROWS, *COLUMNS)}
+
+
+def _shows(hertz: float) -> float:
+    """What the bin of a frequency so far away shows of a tone, of its amplitude."""
+    angle = math.pi * hertz / RATE
+    return math.sin(BLOCK * angle) / (BLOCK * math.sin(angle)) if angle else 1.0
 
 
 class Pair(NamedTuple):
@@ -133,19 +140,18 @@ class _Spectrum:
 class _Wave:
     """One of a key's two frequencies, over the blocks of a tone."""
 
-    __slots__ = ("_before", "_turned", "amplitude", "frequency", "peak")
+    __slots__ = ("_before", "_turned", "frequency", "peak")
 
     def __init__(self, frequency: float) -> None:
         self.frequency = frequency
-        self.amplitude = self.peak = 0.0  # in the last block, and the highest where both fitted
+        self.peak = 0.0  # the highest amplitude where both fitted
         self._turned, self._before = 0j, 0j
 
     def follow(self, between: _Spectrum | None, spectrum: _Spectrum, fits: bool) -> None:
         """One block more, and the one that overlaps it and the last by halves."""
         value = spectrum.at(self.frequency)
-        self.amplitude = abs(value)
         if fits:
-            self.peak = max(self.peak, self.amplitude)
+            self.peak = max(self.peak, abs(value))
         if between:
             middle = between.at(self.frequency)
             self._turned += middle * self._before.conjugate() + value * middle.conjugate()
@@ -156,23 +162,17 @@ class _Wave:
         """How far it is from its frequency, Hz."""
         return cmath.phase(self._turned * _TURN[self.frequency]) / (2 * math.pi) * RATE / HALF
 
-    @property
-    def hidden(self) -> float:
-        """Its energy over what its bin shows of it, which is less when it is detuned."""
-        angle = math.pi * self.off * BLOCK / RATE
-        return (angle / math.sin(angle)) ** 2 if angle else 1.0
-
 
 class _Fit(NamedTuple):
-    """A block that fits: the squared amplitudes of both frequencies, and its power."""
+    """A block that fits: what its bins hold of both frequencies, and its power."""
 
-    low: float
-    high: float
+    low: complex
+    high: complex
     power: float
 
 
 class _Tone:
-    """A key that sounds, or may be one. `gone`: blocks without it since it was last there; `unfit`: since one fitted."""
+    """A key that sounds, or may be one. `gone`: blocks without it; `unfit`: blocks since the last that fitted."""
 
     __slots__ = ("_before", "_fits", "_length", "_peak", "gone", "pair", "unfit", "waves")
 
@@ -191,12 +191,12 @@ class _Tone:
         between = self._before and _Spectrum(self._before.block[HALF:] + spectrum.block[:HALF])
         for wave in self.waves:
             wave.follow(between, spectrum, fits)
-        low, high = (wave.amplitude for wave in self.waves)
-        both = math.hypot(low, high)
+        low, high = (spectrum.at(wave.frequency) for wave in self.waves)
+        both = math.hypot(abs(low), abs(high))
         self._length += both
         if fits:
             self._peak = max(self._peak, both)
-            self._fits.append(_Fit(low * low, high * high, spectrum.power))
+            self._fits.append(_Fit(low, high, spectrum.power))
             self.gone, self.unfit = 0.0, 0
         self._before = spectrum
 
@@ -229,9 +229,19 @@ class _Tone:
         return detuned < DETUNED and self._share(filled) >= PURER
 
     def _share(self, fits: list[_Fit]) -> float:
-        """What both frequencies have of the energy of these blocks."""
-        low, high, power = map(sum, zip(*fits, strict=True))
-        return (low * self.waves[0].hidden + high * self.waves[1].hidden) / (2 * power)
+        """What both have of the energy of these blocks, by their true frequencies: what a bin shows is less than the
+        tone beside it, and a little of the other tone."""
+        one, other = self.waves
+        apart = other.frequency - one.frequency
+        own, others = _shows(one.off), _shows(other.off)
+        spilt, over = _shows(apart + other.off), _shows(one.off - apart)
+        beat = _shows(apart + other.off - one.off)
+        energy = 0.0
+        for fit in fits:
+            low = (others * fit.low - spilt * fit.high) / (own * others - spilt * over)
+            high = (own * fit.high - over * fit.low) / (own * others - spilt * over)
+            energy += abs(low) ** 2 + abs(high) ** 2 + 2 * beat * (low * high.conjugate()).real
+        return energy / sum(2 * fit.power for fit in fits)
 
 
 class _Keypad:

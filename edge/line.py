@@ -35,7 +35,7 @@ from edge.station import Setting, Station
 from edge.voice import Voice, VoiceLost
 
 REOPEN_S = (0.25, 0.5, 1.0, 2.0)  # a stick that comes back should be heard soon; a missing one costs little
-STATE_EVERY_S, CHECKPOINT_EVERY_S, LONGEST_WAIT_S = 1.0, 30.0, 5.0
+STATE_EVERY_S, CHECKPOINT_EVERY_S, ERASE_EVERY_S, LONGEST_WAIT_S = 1.0, 30.0, 600.0, 5.0
 EX_TEMPFAIL = 75
 RESERVE = 16 << 20  # bytes
 
@@ -60,7 +60,7 @@ class Line:
         self._unwritten = b""
         self._opens = 0
         self._reopen_at = 0.0
-        self._state_at = self._checkpoint_at = 0.0
+        self._state_at = self._checkpoint_at = self._erase_at = 0.0
         self._since_ms, self._was = 0, ""
         self._checkpointed = self.ledger.head()[0]
         self.stopping = False
@@ -240,13 +240,15 @@ class Line:
         now = time.monotonic()
         if now >= self._state_at or self.station.condition.state != self._was:
             self._tell_state()
-        if now >= self._checkpoint_at and not self.station.call.busy:
+        if now >= self._checkpoint_at and not self.station.call.busy and not self.station.board.busy:
             self._checkpoint_at = now + CHECKPOINT_EVERY_S
             self.begin_anew = ordered_anew(self.config.data, self.ledger.path) is not None
-            speaking.erase(self.ledger, self.config.data, self.config.recordings_days, self.clock.now())
             if self.ledger.head()[0] != self._checkpointed:
                 self._checkpointed = self.ledger.head()[0]
                 self.ledger.checkpoint()
+        if now >= self._erase_at and not self.station.call.busy and not self.station.board.busy:
+            self._erase_at = now + ERASE_EVERY_S
+            speaking.erase(self.ledger, self.config.data, self.config.recordings_days, self.clock.now())
 
     def _tell_state(self, force: bool = False) -> None:
         """Write what the line is doing where the page and `box status` look. Not durable: it is not a record."""

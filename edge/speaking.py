@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,7 @@ from edge.prompts import Prompts, folder
 from edge.switchboard import Speech
 from edge.wavfile import header
 
+DAY_S, MOST_ERASED = 86_400, 20
 LONGEST_TAKE = 8 << 20  # bytes of a file that came out of a module
 
 
@@ -61,8 +63,8 @@ def _keep(takes: Path, name: str, sound: bytes) -> str:
 
 
 def mend(ledger: Ledger, data: Path, stamp: Stamp) -> None:
-    """Close the takes that nobody makes any more: what is on the card of them is kept. A take without a file may still
-    lie in the modem; whoever can fetch it does, and the others end as failed when they are a day old."""
+    """Close the takes that nobody makes any more: what is on the card of them is kept. One without a file may still lie
+    in the modem, and is the switchboard's to fetch or to give up."""
     for take, name in ledger.takes("recording"):
         file = recordings.folder(data) / name
         if not file.exists():
@@ -73,13 +75,21 @@ def mend(ledger: Ledger, data: Path, stamp: Stamp) -> None:
 
 
 def erase(ledger: Ledger, data: Path, days: int, stamp: Stamp) -> None:
-    """Erase the takes that headquarters has held for `days`, and those that nobody wants, and say so in the ledger."""
+    """Erase the takes that headquarters has held for `days`, and those that nobody wanted once they are as old, and say
+    so in the ledger: a few at a time, so that no caller waits for it. Nothing is erased by a clock that may be wrong."""
+    if not stamp.trusted:
+        return
     old = recordings.expired(data, ledger.store, stamp, days)
-    for take, name in ledger.takes("kept") if old else ():
-        if take in old:
-            _erase(ledger, data, take, name, stamp)
+    wanted = [(take, name) for take, name in ledger.takes("kept") if take in old]
+    before = stamp.at_ms / 1000 - days * DAY_S
+    for take, name in [*wanted, *_unwanted(ledger, data, before)][:MOST_ERASED]:
+        (recordings.folder(data) / name).unlink(missing_ok=True)
+        ledger.end_take(stamp, take, "erased")
 
 
-def _erase(ledger: Ledger, data: Path, take: int, name: str, stamp: Stamp) -> None:
-    (recordings.folder(data) / name).unlink(missing_ok=True)
-    ledger.end_take(stamp, take, "erased")
+def _unwanted(ledger: Ledger, data: Path, before: float) -> Iterator[tuple[int, str]]:
+    """Takes without a message in them, or torn ones, whose file was written before that time, or is not there."""
+    for take, name in ledger.takes("empty", "dropped", "failed"):
+        file = recordings.folder(data) / name
+        if not file.exists() or file.stat().st_mtime < before:
+            yield take, name

@@ -65,6 +65,8 @@ def text(seen: dict[str, Any]) -> list[str]:
     link = words.link_said(seen["uplink"], now_ms)
     road = f"{link.title}. {link.sentence} {link.todo}".rstrip()
     told.append(f"headquarters: {road} Rows waiting for headquarters: {_shown(seen['uplink']['unsent'])}.")
+    if sound := words.plain(seen["uplink"].get("sound")):
+        told.append(f"recordings: {sound}")
     told.append(f"clock: {seen['clock']['words']}")
     disk = seen["disk"]
     told.append(f"disk: {words.size(disk.get('free_bytes'))} free, {_shown(disk.get('percent'))} % used")

@@ -105,7 +105,13 @@ class Switchboard:
         if self._speech is not None and files is not None and self._by_files:
             self._store = Store(files, self._speech.read)
             self._uploads = deque(dict.fromkeys([self._speech.beep, *self._prompts()]))
-            self._fetch = deque(Held(take, 0) for take, _ in self._ledger.takes("recording"))
+        torn = (take for take, _ in self._ledger.takes("recording"))
+        open_takes = [take for take in torn if not any(talk.owns(take) for talk in self._closing)]
+        if self._store is not None:
+            self._fetch = deque(Held(take, 0) for take in open_takes)
+        else:  # what was on the card is mended before the line starts: of these nothing was
+            for take in open_takes:
+                self._ledger.end_take(self._stamp(), take, "failed", why="the box stopped before a sound came")
 
     def _prompts(self) -> list[str]:
         assert self._campaign.menu is not None and self._speech is not None

@@ -1,4 +1,4 @@
-"""A host that obeys a conversation and trusts it in nothing, and a ledger as a bystander would have written it.
+"""Callers, a host that obeys a conversation and trusts it in nothing, and a ledger as a bystander would write it.
 
 `Host` carries out orders one after the other, holds each against what is true at that moment, and answers as a line
 would: late, or never, if it is told to. `Ledger` says which steps must follow from each thing that happens; it knows
@@ -47,6 +47,19 @@ AIR = 16.0  # seconds of a line on which nothing is said, recorded or waited for
 Line = tuple[str, str, str]  # of a ledger: what, node, key
 
 
+# What may happen, in the words of `Host.act`, as often as it should be tried.
+ACTS = (
+    *"123123123123456780*#", *("." * 12), *("~" * 10), *("()" * 3), "0", "*", "#", "*", "#", "9",
+    "wait 0.4", "wait 3", "wait 11", "wait 60", "=yes", "=no", "=1", "=2", "=7", "?1",
+    "ok", "ok", "ok", "deaf", "silent", "short", "longest", "fail", "case", "case", "case", "hang up", "put down",
+    "stall 12", "stall 172",
+)  # fmt: skip
+TAKES: dict[str, Heard] = {
+    "ok": Recorded(5000, 3000), "deaf": Recorded(5000), "silent": Recorded(6000, 400), "short": Recorded(900),
+    "longest": Recorded(30_000, 25_000), "fail": RecordFailed("no room"),
+}  # fmt: skip
+
+
 def kept(take: Recorded) -> bool:
     """Is there a second of speech in it, as far as anybody knows?"""
     return take.ms >= 1000 and not 0 <= take.speech_ms < 1000
@@ -64,7 +77,7 @@ class Ledger:
         self.begun: set[str] = set()  # since she last did something
         self.language_open = about.language not in menu.languages and len(menu.languages) > 1
         self.case_open = about.case is not None and about.case[1] == "resolved"
-        self.room, self.late, self.opted = about.may_record, False, False
+        self.room, self.late, self.opted, self.why = about.may_record, False, False, "done"
         self.word = ""  # the key that a word stands for, while she is asked about it
         self.misses, self.talks, self.talked_over = 0, 0, False
         self.playing, self.talking = False, False
@@ -231,8 +244,8 @@ class Ledger:
             self.up_at = now
             return [("connected", "", ""), *self.first()]
         if isinstance(event, HungUp):
-            why = "limit" if self.late else "done"
-            return [] if self.phase == "over" else [("end", self.node, why if self.phase == "bidden" else "hung-up")]
+            why = self.why if self.phase == "bidden" else "hung-up"
+            return [] if self.phase == "over" else [("end", self.node, why)]
         if isinstance(event, KeyPressed):
             return self.key(event.key, now)
         if isinstance(event, WordHeard):
@@ -247,7 +260,7 @@ class Ledger:
 
     def heard(self, now: float) -> list[Line]:
         if self.phase in ("bidden", "over", "gone"):
-            return [("end", self.node, "limit" if self.late else "done")] if self.phase == "bidden" else []
+            return [("end", self.node, self.why)] if self.phase == "bidden" else []
         told: list[Line] = [("heard", self.node, "")]
         if self.phase == "asked":
             if not self.playing:
@@ -281,7 +294,7 @@ class Ledger:
         elif self.phase == "invited":
             return [("record", self.node, "")]
         elif self.phase == "bidden":
-            return [("end", self.node, "limit" if self.late else "done")]
+            return [("end", self.node, self.why)]
         elif self.phase == "waiting":
             self.room = self.room and self.filing
             refused: list[Line] = [("no-room", self.node, "")] if self.then == "again" else []
@@ -291,7 +304,10 @@ class Ledger:
     def recorded(self, event: Recorded) -> list[Line]:
         take, self.take = self.take, None
         goal: list[Line] = [("goal", take.node, "")] if take is not None and kept(event) else []
-        if self.phase not in ("recorded", "waiting") or self.filing or self.then == "again":
+        if self.phase not in ("recorded", "waiting"):
+            self.room = self.about.may_record
+            return goal
+        if self.filing or self.then == "again":
             return goal
         if take is not None and not goal and self.then == "on" and not self.retried and not self.late:
             self.retried = True
@@ -312,7 +328,9 @@ class Ledger:
                 last = order.clips[-1].name
                 kind = self.menu.nodes[self.node].kind if self.node in self.menu.nodes else "menu"
                 words = "told" if kind == "say" else "asked"
-                self.phase = {"beep": "invited", "goodbye": "bidden"}.get(last, words)
+                was, self.phase = self.phase, {"beep": "invited", "goodbye": "bidden"}.get(last, words)
+                if self.phase == "bidden" != was:
+                    self.why = "limit" if self.late else "done"
                 self.playing, self.talked_over = True, False
             elif isinstance(order, Record):
                 self.phase, self.take, self.then, self.filing = "recorded", order, "on", False
@@ -363,6 +381,51 @@ class Host:
         expected = self.ledger.expect(event, self.now)
         return self.obey(self.machine.on(event, self.now), expected, event)
 
+    def act(self, word: str) -> None:
+        """One of ACTS, if it can happen now: a key; `.` the end of a prompt is told; `~` nothing until the machine
+        wants to be called; `(` `)` talk; `=1` a word, `?1` an unsure one; what a take, or a case, has come to; `stall` seconds in which the
+        line's process did nothing."""
+        self.now += 0.05
+        name, _, rest = word.partition(" ")
+        if word == "." and self.playing:
+            self.wait(1.5)
+            if self.playing:
+                self.tell(Played())
+        elif name in ("~", "wait"):
+            deadline = self.machine.deadline()
+            self.wait(float(rest) if rest else (deadline or self.now) - self.now)
+        elif name == "stall":
+            self.now = self.air_at = self.now + float(rest)
+        elif word in TAKES and (self.open or self.closing):
+            self.tell(TAKES[word])
+        elif word == "case" and self.case:
+            self.tell(CaseOpened(self.case))
+        elif word == "hang up" and not self.gone:
+            self.tell(HungUp())
+        elif word == "put down":
+            self.put_down()
+        elif not self.gone and word in KEYS:
+            self.tell(KeyPressed(word))
+        elif not self.gone and word in "()":
+            self.tell(SpeechBegan() if word == "(" else SpeechEnded())
+        elif not self.gone and word[0] in "=?":
+            self.tell(WordHeard(word[1:], 0.6 if word[0] == "=" else 0.59))
+
+    def put_down(self) -> None:
+        """She does nothing more, all else does its work: the call ends by itself."""
+        while self.alive:
+            for word in (".", "ok", "case"):
+                self.act(word)
+            self.wait(6.0)
+
+    def finish(self) -> None:
+        """She does nothing more; then all of her call is looked at."""
+        self.wait(200.0)
+        if not self.gone:
+            self.tell(HungUp())
+        self.act("ok")
+        self.settled()
+
     def believe(self, event: Heard) -> None:
         """What is true from now on."""
         if isinstance(event, Played):
@@ -380,7 +443,7 @@ class Host:
 
     def wait(self, seconds: float) -> None:
         """Time passes; the machine is called whenever it wants to be."""
-        until, calls = self.now + seconds, 0
+        until, calls = self.now + max(seconds, 0.0), 0
         while (deadline := self.machine.deadline()) is not None and deadline <= until:
             self.now, calls = max(self.now, deadline), calls + 1
             assert calls < 300, "it never rests"
@@ -469,8 +532,10 @@ class Host:
         for clip in order.clips:
             assert self.known(clip), f"no such clip: {clip}"
         said = set(names)
-        for claim in said & {*CONFIRM, "recorded", "no-room", "closed"}:
-            assert claim in self.true or (claim == "closed" and not self.about.referendum_open), f"{claim} is not true"
+        closed = set() if self.about.referendum_open else {"closed"}
+        full = set() if self.about.may_record and not self.closing else {"no-room"}
+        claims = said & {*CONFIRM, "recorded", "no-room", "closed"}
+        assert claims <= self.true | closed | full, f"not true: {claims - self.true}"
         if "reference" in said:
             digits = "".join(name[-1] for name in names if name.startswith("digit-"))
             assert digits[: len(digits) // 2] in self.references, "a reference that nobody gave"

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from edge import recordings, speaking
 from edge.campaign import Campaign
 from edge.dialogue import Clip
 from edge.station import Setting
@@ -74,7 +75,7 @@ PROMPT_S = 1.0  # every prompt lasts so long
 PCM, FILES = ("huawei-voice", "sim7600", "quectel-lte"), ("a76xx", "sim7600", "quectel-lte")
 
 
-def speaking(**changes: str) -> Campaign:
+def talking(**changes: str) -> Campaign:
     """The menu that the tests ring, with texts replaced."""
     return campaign(MENU, **changes)
 
@@ -141,15 +142,15 @@ class TalkRig(Rig):
     def __init__(self, folder: Path, profile: str, about: Campaign, pcm: bool = True, **options: object) -> None:
         self.folder, self.pcm = folder, pcm
         self.voice, self.room = b"\x10\x20" * 160, True
-        (folder / "takes").mkdir(exist_ok=True)
+        self.takes = recordings.folder(folder)
+        self.takes.mkdir(exist_ok=True)
         self.helper = Helper(self)
         super().__init__(folder, "l1", profile, about, **options)  # type: ignore[arg-type]
 
     def _setting(self) -> Setting:
-        takes = self.folder / "takes"
         speech = Speech(
             audio_port="pcm" if self.pcm else "", clip=self._clip, beep=self._clip(Clip("beep", "en"))[0],
-            path=lambda name: str(takes / name), read=lambda path: Path(path).read_bytes(), keep=self._keep,
+            path=lambda name: str(self.takes / name), read=lambda path: Path(path).read_bytes(), keep=self._keep,
             room=lambda: self.room,
         )  # fmt: skip
         return replace(super()._setting(), speech=speech)
@@ -162,12 +163,19 @@ class TalkRig(Rig):
         return str(path), clip.pause_ms
 
     def _keep(self, name: str, sound: bytes) -> str:
-        (self.folder / "takes" / name).write_bytes(sound)
+        (self.takes / name).write_bytes(sound)
         return hashlib.sha256(sound).hexdigest()
 
     def cut(self) -> None:
+        self.helper.close_take()  # it reads the end of its socket, and closes what it has
         self.helper = Helper(self)
         super().cut()
+
+    def start(self) -> None:
+        ledger = self._open()
+        speaking.mend(ledger, self.folder, self.stamp())
+        ledger.close()
+        super().start()
 
     def step(self) -> None:
         super().step()

@@ -72,6 +72,18 @@ def test_a_good_file(box: Path) -> None:
     assert got.line("l2") is second
 
 
+def test_sound_has_its_days_and_its_budget(box: Path) -> None:
+    got = config.load(box)
+    assert (got.recordings_days, got.hq.data_mb_per_day) == (90, 5.0)
+    mine = GOOD.replace('timezone = "Asia/Kolkata"', 'timezone = "Asia/Kolkata"\nrecordings_days = 0')
+    box.write_text(mine + "data_mb_per_day = 0.5\n")
+    got = config.load(box)
+    assert (got.recordings_days, got.hq.data_mb_per_day) == (0, 0.5)
+    wrong = mine.replace("recordings_days = 0", "recordings_days = -1") + 'data_mb_per_day = "much"\n'
+    keys = [problem.partition(":")[0] for problem in refused(box, wrong)]
+    assert keys == ["hq.data_mb_per_day", "box.recordings_days"]
+
+
 def test_a_line_that_is_not_there(box: Path) -> None:
     with pytest.raises(config.ConfigError, match=r'no line "l9"; allowed: l1, l2'):
         config.load(box).line("l9")

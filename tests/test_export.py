@@ -96,8 +96,22 @@ def test_events_are_the_rows_as_they_are(box: config.BoxConfig, capsys: pytest.C
     assert rows[4]["extra"] == {"reason": "no credit"}
 
 
-def test_recordings_are_none_in_this_version(box: config.BoxConfig, capsys: pytest.CaptureFixture[str]) -> None:
-    assert told(box, "recordings", capsys) == []
+def test_recordings(box: config.BoxConfig, capsys: pytest.CaptureFixture[str]) -> None:
+    ledger = Ledger(box.data / "ledgers" / "l1.db", "nashik-07", "l1", stamp(20))
+    call = ledger.keep_call(stamp(20), ASHA, "missed", "water")
+    about = {"node": "complaint", "tags": ("water", "broken"), "language": "hi", "case": True}
+    takes = [ledger.begin_take(stamp(21 + at), ASHA, "water", call, **about) for at in range(2)]  # type: ignore[arg-type]
+    ledger.end_take(stamp(30), takes[0][0], "kept", 8100, 7000, "ab" * 32)
+    ledger.end_take(stamp(31), takes[1][0], "empty", 300)
+    ledger.close()
+    first, second = told(box, "recordings", capsys)
+    assert " ".join(first) == "id at box line campaign number seconds file tags state"
+    assert first == {
+        "id": f"nashik-07:l1:{ledger.store}-{takes[0][0]}", "at": "2026-11-23T21:40:21.123Z", "box": "nashik-07",
+        "line": "l1", "campaign": "water", "number": ASHA.number, "seconds": 9, "file": f"recordings/{takes[0][1]}",
+        "tags": "water,broken", "state": "kept",
+    }  # fmt: skip
+    assert (second["state"], second["file"], second["seconds"]) == ("empty", "", 1)
 
 
 @pytest.mark.parametrize("what", ["calls", "messages", "recordings", "events"])
@@ -151,6 +165,15 @@ def test_status_of_a_running_box(box: config.BoxConfig) -> None:
     assert seen["disk"]["free_bytes"] > 0
     assert ASHA.number not in json.dumps(seen)
     assert "l1 +919000000001: Ready." in "\n".join(status.text(seen))
+
+
+def test_status_says_when_sound_waits(box: config.BoxConfig) -> None:
+    now = status.snapshot(box)["now_ms"]
+    told = "3 recordings wait for tomorrow: today's data for sound is used up"
+    say(box, "uplink", state="connected", updated_ms=now, since_ms=now, sound=told)
+    assert f"recordings: {told}" in status.text(status.snapshot(box))
+    say(box, "uplink", state="connected", updated_ms=now, since_ms=now, sound="")
+    assert "recordings:" not in "\n".join(status.text(status.snapshot(box)))
 
 
 def test_a_process_that_is_gone_is_not_ready(box: config.BoxConfig) -> None:

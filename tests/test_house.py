@@ -140,7 +140,7 @@ def test_a_room_opens_with_its_rules_and_stays_small(file: Path) -> None:
 def texts() -> Iterator[Path]:
     """Every text of the repository, without what git ignores."""
     kinds = {".py", ".md", ".toml", ".txt", ".in", ".lock", ".rules", ".service", ".html", ".js", ".css", ""}
-    folders = ("bench", "docs", "edge", "firmware_config", "requirements", "sync", "systemd", "tests", "tools", ".ci")
+    folders = ("bench", "campaigns", "docs", "edge", "firmware_config", "requirements", "sync", "systemd", "tests", "tools", ".ci")
     for file in (*ROOT.glob("[!.]*"), *(file for folder in folders for file in ROOT.joinpath(folder).rglob("*"))):
         if file.is_file() and file.suffix in kinds and not {"__pycache__", "corpus"} & set(file.parts):
             yield file

@@ -5,24 +5,32 @@
 
 from __future__ import annotations
 
+import array
+import hashlib
 import json
+import math
 import random
 import re
+import shutil
 import signal
 import socket
 import sqlite3
 import subprocess
 import sys
 import time
+import wave
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 
+from edge import recordings as small
 from edge.events import GENESIS, Row, link
 from sync import wire
-from sync.hq import reports, view, web
+from sync.hq import reports, view, voices, web
 from sync.hq.store import Store
 from tests.browser import DESK, PHONE, Asked, chromium, scrolls_sideways, served, shown, wait_for
 
@@ -45,10 +53,11 @@ class Line:
         self.row("store", store, campaign=campaign, extra={"line": name, "campaign": campaign})
 
     def row(self, kind: str, state: str, at_ms: int = NOW_MS - HOUR_MS, of: int = 0, caller: str = "",
-            caller_kind: str = "", campaign: str = "", extra: dict[str, str] | None = None) -> int:  # fmt: skip
+            caller_kind: str = "", campaign: str = "", extra: dict[str, object] | None = None,
+            seconds: int = 0) -> int:  # fmt: skip
         packed = json.dumps(extra, sort_keys=True, separators=(",", ":")) if extra else ""
         self.hq.pending.setdefault(self.store, []).append(
-            Row(self.seq + 1, of, kind, "ab" * 8, 1, at_ms, 3, campaign, caller, caller_kind, state, 0, packed)
+            Row(self.seq + 1, of, kind, "ab" * 8, 1, at_ms, 3, campaign, caller, caller_kind, state, seconds, packed)
         )
         self.seq += 1
         return self.seq
@@ -61,6 +70,33 @@ class Line:
                          extra={"direction": "out", "language": "hi", "text": "x"})  # fmt: skip
         for state in states:
             self.row("message", state, at_ms + 2000, of=first)
+
+    def speak(self, at_ms: int, caller: str, state: str = "kept", seconds: int = 9, **extra: object) -> int:
+        """A take; its sound stays at the box until `sound`."""
+        told: dict[str, object] = {"file": f"{self.store}-{self.seq + 1}.wav", "tags": "water,broken", **extra}
+        take = self.row("recording", "recording", at_ms, caller=caller, caller_kind="national", campaign=self.campaign,
+                        extra=told)  # fmt: skip
+        if state != "recording":
+            self.row("recording", state, at_ms + 9000, of=take, seconds=seconds)
+        return take
+
+    def sound(self, take: int, sound: bytes, upto: int | None = None) -> None:
+        """The first `upto` bytes of a take's sound, or all of it, arrive."""
+        digest, end = hashlib.sha256(sound).digest(), len(sound) if upto is None else upto
+        for offset in range(0, end, wire.MAX_CHUNK):
+            chunk = sound[offset : min(end, offset + wire.MAX_CHUNK)]
+            parcel = wire.Parcel(self.store, take, "opus", len(sound), digest, offset, chunk)
+            self.hq.take(self, wire.pack_parcel(parcel), NOW_MS)
+
+    def complain(self, at_ms: int, caller: str, due_ms: int, reference: str, take: int = 0) -> int:
+        told: dict[str, object] = {"due_ms": due_ms, "opened_ms": at_ms, "recording": take, "reference": reference,
+                                   "tags": "water"}  # fmt: skip
+        return self.row("case", "new", at_ms, caller=caller, caller_kind="national", campaign=self.campaign, extra=told)
+
+    def answer(self, at_ms: int, caller: str, value: str, issue: str = "") -> int:
+        told: dict[str, object] = {"issue": issue} if issue else {}
+        return self.row("answer", value, at_ms, caller=caller, caller_kind="national" if caller else "withheld",
+                        campaign=self.campaign, extra=told)  # fmt: skip
 
     def say(self, state: str, words: str = "") -> None:
         self.row("line", state, extra={"words": words} if words else None)
@@ -220,8 +256,9 @@ def test_a_rolled_back_card_is_an_alarm_with_a_remedy(hq: Hq) -> None:
 
 
 def test_every_alarm_that_the_store_raises_has_words() -> None:
-    raised = set(re.findall(r'_alarm\([^)]*?"([a-z-]{4,})"', Path(web.HERE / "store.py").read_text()))
-    assert {"fork", "rolled-back"} <= raised <= set(view.ALARMS)
+    text = "".join(Path(web.HERE / name).read_text() for name in ("store.py", "recordings.py"))
+    raised = set(re.findall(r'_alarm\([^)]*?"([a-z-]{4,})"', text))
+    assert {"fork", "rolled-back", "digest", "recordings"} <= raised <= set(view.ALARMS)
 
 
 @pytest.mark.parametrize(
@@ -353,7 +390,184 @@ def test_the_page_cannot_write(hq: Hq) -> None:
     db.close()
 
 
+# ------------------------------------------------------------------------------ what callers said
+
+SOUND = random.Random(1).randbytes(20_000)
+
+
+@pytest.fixture
+def told(hq: Hq) -> Hq:
+    """Three takes of one line (whole, half, none yet), two that are nothing, three grievances, and answers."""
+    line = hq.lines[0]
+    whole = line.speak(NOW_MS - 30 * MINUTE_MS, "+919876500001", seconds=12)
+    half = line.speak(NOW_MS - 20 * MINUTE_MS, "+919876500002", tags="<b>road</b>")
+    line.speak(NOW_MS - 10 * MINUTE_MS, "+919876500003")
+    line.speak(NOW_MS - 9 * MINUTE_MS, "+919876500003", "empty", 1)
+    line.speak(NOW_MS - 8 * MINUTE_MS, "+919876500003", "dropped", 1)
+    line.complain(NOW_MS - 30 * HOUR_MS, "+919876500001", NOW_MS - 6 * HOUR_MS, "1000017", whole)
+    solved = line.complain(NOW_MS - 9 * HOUR_MS, "+919876500002", NOW_MS + HOUR_MS, "1000025", half)
+    line.complain(NOW_MS - HOUR_MS, "+919876500003", NOW_MS + 23 * HOUR_MS, "1000033")
+    line.row("case", "resolved", NOW_MS, of=solved)
+    line.row("case", "reopened", NOW_MS, of=solved)
+    for at, (caller, value, issue) in enumerate((("+919876500001", "yes", "subsidy"), ("+919876500001", "no", "subsidy"),
+                                                 ("+919876500002", "yes", "subsidy"), ("+919876500003", "yes", "subsidy"),
+                                                 ("+919876500003", "yes", "subsidy"), ("", "no", "subsidy"),
+                                                 ("+919876500001", "3", ""))):  # fmt: skip
+        line.answer(NOW_MS - HOUR_MS + at, caller, value, issue)
+    hq.lines[1].answer(NOW_MS - 2 * HOUR_MS, "+919876500002", "no", "subsidy")  # earlier, of another box
+    hq.send(silent=("pune-02",))
+    line.sound(whole, SOUND)
+    line.sound(half, SOUND, 2 * wire.MAX_CHUNK)
+    return hq
+
+
+def test_recordings_are_told_with_where_their_sound_is(told: Hq) -> None:
+    takes = client(told.path).get("/api/overview").json()["takes"]
+    assert [(take["caller"], take["length"], take["id"], take["state"]) for take in takes] == [
+        ("•••• 003", "9 s", "", "Still at the box; sound follows when calls and messages are here."),
+        ("•••• 002", "9 s", "", "On the way: 81 % is here."),
+        ("•••• 001", "12 s", f"0000aaaa-{told.lines[0].seq - 20}", ""),
+    ]
+    assert takes[2]["tags"] == "water · broken" and takes[2]["when"] == "30 min ago"
+    text = client(told.path).get("/live").text
+    assert "<b>road" not in text and not WHOLE_NUMBER.search(text) and text.count("<audio") == 2  # and its grievance
+
+
+def test_open_grievances_come_by_when_they_are_due(told: Hq) -> None:
+    found = client(told.path).get("/api/overview").json()["grievances"]
+    assert (found["open"], found["overdue"], found["tone"]) == ("3", "1", "bad")
+    assert [(case["reference"], case["state"], case["due"], case["tone"]) for case in found["first"]] == [
+        ("1000017", "new", "due 13:43:20", "bad"), ("1000025", "reopened", "due 20:43:20", "busy"),
+        ("1000033", "new", "due 22 Sep 18:43", "busy"),
+    ]  # fmt: skip
+    assert found["first"][0]["said"] and not found["first"][1]["said"] and not found["first"][2]["said"]
+    for reference in (7, 8, 9):  # closed ones are not counted
+        case = told.lines[0].complain(NOW_MS, "+919876500001", NOW_MS, f"100000{reference}")
+        told.lines[0].row("case", "verified", of=case)
+    told.send(silent=("pune-02",))
+    assert client(told.path).get("/api/overview").json()["grievances"]["open"] == "3"
+
+
+def test_answers_are_counted_raw_and_by_number_with_each_policy(told: Hq) -> None:
+    found = {(row["issue"], row["value"]): (row["raw"], row["first"], row["last"], row["void"])
+             for row in voices.answers(told.path)}  # fmt: skip
+    assert found == {("subsidy", "yes"): (4, 2, 2, 1), ("subsidy", "no"): (3, 1, 1, 0), ("water", "3"): (1, 1, 1, 1)}
+    asker = client(told.path)
+    assert "They are being counted." in asker.get("/live").text
+    rows = asker.get("/api/overview").json()["answers"]
+    assert [row["issue"] for row in rows] == ["subsidy", "subsidy", "water"] and rows[0]["raw"] == "4"
+    assert "Void if both" in asker.get("/live").text
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_four_counts_are_those_of_a_plain_count(tmp_path: Path, seed: int) -> None:
+    dice, hq = random.Random(seed), Hq(tmp_path)
+    line = hq.line("nashik-07", "l1", "0000aaaa", "water", "nashik")
+    given: list[tuple[str, str]] = []
+    for at in range(60):
+        caller, value = dice.choice(["", *(f"+91987650000{last}" for last in range(6))]), dice.choice("ab")
+        line.answer(NOW_MS + at, caller, value, "issue")
+        given.append((caller, value))
+    hq.send()
+    votes = {caller: [value for who, value in given if who == caller] for caller, _ in given if caller}
+    assert {row["value"]: tuple(row[name] for name in ("raw", "first", "last", "void"))
+            for row in voices.answers(hq.path)} == {
+        value: (
+            sum(told == value for _, told in given), sum(vote[0] == value for vote in votes.values()),
+            sum(vote[-1] == value for vote in votes.values()), sum(set(vote) == {value} for vote in votes.values()),
+        ) for value in "ab"
+    }  # fmt: skip
+    hq.close()
+
+
+def test_where_nobody_spoke_the_page_says_what_to_do(hq: Hq) -> None:
+    asker = client(hq.path)
+    asker.get("/live")
+    text = asker.get("/live").text
+    assert "Nobody has spoken, complained or answered yet." in text and "miscall campaign check FILE" in text
+    assert "<audio" not in text and "Open grievances" not in text
+    hq.lines[0].speak(NOW_MS, "+919876500001")
+    hq.send(silent=("pune-02",))
+    text = asker.get("/live").text
+    assert "None is open." in text and "Callers can answer where a campaign has a [referendum]" in text
+
+
+def test_the_queries_of_the_page_read_no_more_than_they_show(told: Hq) -> None:
+    db = reports.connect(told.path)
+    for sql, index in ((voices._TAKES, "event_recording"), (voices._OPEN, "grievance_open"),
+                       (voices.OPEN.sql, "grievance_open")):  # fmt: skip
+        plan = " ".join(row["detail"] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", {"now": 1}))
+        assert index in plan and "SCAN e " not in plan, plan
+    db.close()
+
+
+def get(address: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
+    try:
+        with urlopen(Request(address, headers=headers), timeout=10) as answer:
+            return answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.read()
+    except HTTPError as error:
+        return error.code, {}, error.read()
+
+
+def test_a_recording_is_served_whole_or_in_part_and_nothing_else_is(told: Hq, tmp_path: Path) -> None:
+    take = next(take for take in client(told.path).get("/api/overview").json()["takes"] if take["id"])
+    secret = tmp_path / "recordings" / "nashik-07" / "secret.opus"
+    secret.write_bytes(b"secret")
+    half = next(tmp_path.rglob("*.part")).name.removesuffix(".opus.part")
+    with served(page_of(told.path)) as address:
+        status, headers, body = get(f"{address}/recordings/{take['id']}")
+        assert (status, body, headers["content-type"]) == (200, SOUND, "audio/ogg")
+        assert headers["accept-ranges"] == "bytes" and headers["x-content-type-options"] == "nosniff"
+        assert "media-src 'self'" in headers["content-security-policy"] and headers["cache-control"] == "no-store"
+        status, headers, body = get(f"{address}/recordings/{take['id']}", Range="bytes=100-199")
+        assert (status, body, headers["content-range"]) == (206, SOUND[100:200], "bytes 100-199/20000")
+        for name in ("0000aaaa-999", half, "secret", "..%2f..%2fhq.db", "%2e%2e", "0000AAAA-1", "0000aaaa-9" * 9, "x"):
+            assert get(f"{address}/recordings/{name}")[0] == 404, name
+        shutil.rmtree(tmp_path / "recordings")
+        assert get(f"{address}/recordings/{take['id']}")[0] == 404
+    assert client(tmp_path / "none.db").get("/recordings/0000aaaa-1").status == 404
+    (tmp_path / "bad.db").write_bytes(b"no database" * 500)
+    assert client(tmp_path / "bad.db").get("/recordings/0000aaaa-1").status == 404
+
+
 # ------------------------------------------------------------------------------- in a real browser
+
+
+def opus(folder: Path, seconds: int = 4) -> bytes:
+    """A sound that a browser can play."""
+    if not shutil.which("opusenc"):
+        pytest.skip("opusenc is not installed: apt install opus-tools")
+    pcm = array.array("h", (round(5000 * math.sin(0.12 * at + 2 * math.sin(at / 700))) for at in range(seconds * 8000)))
+    with wave.open(str(folder / "a.wav"), "wb") as out:
+        out.setparams((1, 2, 8000, 0, "NONE", ""))
+        out.writeframes(pcm.tobytes())
+    assert small.encode(folder / "a.wav", folder / "a.opus") == ""
+    return (folder / "a.opus").read_bytes()
+
+
+@pytest.mark.browser
+def test_a_recording_plays_in_the_browser_and_goes_on_while_others_arrive(
+    hq: Hq, tmp_path: Path, chromium: Any
+) -> None:
+    line, sound = hq.lines[0], opus(tmp_path)
+    take = line.speak(NOW_MS - HOUR_MS, "+919876500001")
+    hq.send(silent=("pune-02",))
+    line.sound(take, sound)
+    with served(page_of(hq.path)) as address, shown(chromium, address) as page:
+        assert page.locator("audio").count() == 1
+        page.evaluate("window.sound = document.querySelector('audio'); sound.muted = true; sound.loop = true; sound.play()")
+        wait_for(lambda: page.evaluate("sound.currentTime > 0.3 && !sound.paused"))
+        assert abs(page.evaluate("sound.duration") - 4) < 0.1
+        line.speak(NOW_MS - 1000, "+919876500002")
+        line.call(NOW_MS - 1000, "+919876500078")
+        hq.send(silent=("pune-02",))
+        wait_for(lambda: page.inner_text("#calls") == "7")
+        assert page.evaluate("document.contains(sound) && !sound.paused")
+        assert page.locator(".said li").count() == 1, "the list waits for the listener"
+        page.evaluate("sound.pause()")
+        wait_for(lambda: page.locator(".said li").count() == 2)
+
+
 
 
 @pytest.mark.browser
@@ -402,9 +616,9 @@ def test_a_receiver_that_is_stopped_is_seen_in_the_browser(tmp_path: Path, chrom
 
 
 @pytest.mark.browser
-def test_a_phone_needs_no_sideways_scroll(hq: Hq, chromium: Any) -> None:
-    hq.hears("offline", "no connection to the broker")
-    with served(page_of(hq.path)) as address:
+def test_a_phone_needs_no_sideways_scroll(told: Hq, chromium: Any) -> None:
+    told.hears("offline", "no connection to the broker")
+    with served(page_of(told.path)) as address:
         for path in ("/", "/figures"):
             for size in (PHONE, {"width": 768, "height": 900}, {"width": 1400, "height": 900}):
                 with shown(chromium, address + path, size) as page:

@@ -4,6 +4,7 @@ duplicate; what cannot be read blocks nobody; and what it exports is what was ke
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import sqlite3
@@ -436,10 +437,150 @@ def test_folding_is_the_same_from_a_sorted_table_and_from_a_stream(data: st.Data
 
 
 def test_old_stores_are_migrated(folder: Path) -> None:
-    """Each released schema is applied alone, then brought up to date; today there is one."""
-    db = sqlite3.connect(folder / "hq.db")
-    migrations.apply(Database(db), stop_before=None)
+    """The first schema, with rows in it from boxes that were newer than it; then brought up to date."""
+    db = sqlite3.connect(folder / "hq.db", isolation_level=None)
+    migrations.apply(Database(db), stop_before="m002_sound")
+    assert not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'recording_file'").fetchall()
+    db.execute(
+        "INSERT INTO store (id, store, box, line, chain, admitted_ms, seen_ms) VALUES (1,'0badcafe','b','l',x'',1,1)"
+    )
+    kept = [
+        row(1, 0, "case", "new", CASE), row(2, 1, "case", "contacted"), row(3, 1, "message", "sent"),
+        row(4, 0, "case", "new", '{"due_ms":NaN}'), row(5, 0, "case", "new", '{"due_ms":"soon"}'),
+        row(6, 0, "order", "refused", '{"order":4,"why":"x"}'), row(7, 0, "order", "done", '{"order":4}'),
+        row(8, 0, "order", "done", '{"order":"x"}'), row(9, 0, "order", "done", ""),
+    ]  # fmt: skip
+    db.executemany("INSERT INTO event VALUES (1,?,?,?,?,?,?,?,?,?,?,?,?,?,1)", kept)
     db.close()
-    store = Store(folder / "hq.db")
-    assert one(store, Box(ROWS).hello()).mark == 0
-    store.close()
+    Store(folder / "hq.db").close()
+    assert rows_of(folder, "SELECT seq, state, due_ms FROM grievance ORDER BY seq") == [
+        (1, "contacted", 1_794_000_090_000), (4, "new", 0), (5, "new", 0),
+    ]  # fmt: skip
+    assert rows_of(folder, "SELECT box, number, state FROM ordered") == [("b", 4, "refused")]
+    Store(folder / "hq.db").close()
+
+
+# ------------------------------------------------------------------------------------ what was said
+
+ASHA = "+919876543210"
+TAKE = '{"call":2,"case":true,"file":"0badcafe-5.wav","language":"hi","node":"complaint","tags":"water,broken"}'
+CASE = (
+    '{"call":2,"due_ms":1794000090000,"language":"hi","opened_ms":1794000000002,"recording":5,"reference":"4712936",'
+    '"tags":"water,broken"}'
+)
+VOTE = '{"call":2,"issue":"subsidy","key":"1","language":"hi","node":"main"}'
+AGREED = '{"call":2,"evidence":"key 1","language":"hi","node":"ask","wording":"c0ffee"}'
+SAID = [
+    row(1, 0, "store", "0badcafe", BORN),
+    row(2, 0, "call", "missed", "", "water", ASHA),
+    row(3, 2, "call", "talked"),
+    row(4, 0, "step", "connected", '{"call":2,"ms":0,"node":"main"}'),
+    row(5, 0, "recording", "recording", TAKE, "water", ASHA),
+    row(6, 5, "recording", "kept", '{"ms":8100,"sha256":"ab","speech_ms":7000}')._replace(seconds=9),
+    row(7, 0, "case", "new", CASE, "water", ASHA),
+    row(8, 0, "answer", "support", VOTE, "water", ASHA),
+    row(9, 0, "consent", "reminder", AGREED, "water", ASHA),
+    row(10, 7, "message", "sent"),  # of another kind than what it names
+    row(11, 7, "case", "contacted"),
+    row(12, 2, "call", "talked")._replace(seconds=41),
+    row(13, 0, "recording", "recording", '{"file":"0badcafe-13.wav"}', "water"),
+    row(14, 13, "recording", "erased"),
+    row(15, 0, "call", "unreached", '{"for":2,"try":1}', "water", ASHA),
+    row(16, 15, "call", "called-back")._replace(seconds=20),
+    row(17, 0, "case", "new", '{"due_ms":-1,"opened_ms":1e300,"recording":0}', "water"),
+]  # fmt: skip
+
+
+def things(folder: Path, what: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in exported(folder, what).splitlines()]
+
+
+def test_what_was_said_is_exported(store: Store, folder: Path) -> None:
+    box = Box(SAID)
+    one(store, box.hello())
+    one(store, box.batch(1, len(SAID)))
+    own = {"box": "nashik-07", "line": "l1", "campaign": "water", "number": ASHA}
+    theirs = {"district": "nashik", "hq_at": fold.rfc3339(NOW), "language": "hi"}
+    first, second = things(folder, "recordings")
+    assert first == {
+        **own, **theirs, "id": "nashik-07:l1:0badcafe-5", "at": "2026-11-06T21:20:00.005Z", "seconds": 9, "file": "",
+        "tags": "water,broken", "state": "kept",
+    }  # fmt: skip
+    assert (second["state"], second["number"], second["language"]) == ("erased", None, "mr")
+    (answer,) = things(folder, "answers")
+    assert answer == {
+        **{name: value for name, value in own.items() if name != "line"}, **theirs, "id": "nashik-07:l1:0badcafe-8",
+        "call": "nashik-07:l1:0badcafe-2", "at": "2026-11-06T21:20:00.008Z", "node": "main", "key": "1",
+        "value": "support", "issue": "subsidy",
+    }  # fmt: skip
+    case, odd = things(folder, "cases")
+    assert case == {
+        **own, **theirs, "id": "nashik-07:l1:0badcafe-7", "opened": "2026-11-06T21:20:00.002Z", "state": "contacted",
+        "tag": "water,broken", "due": "2026-11-06T21:21:30.000Z", "reference": "4712936",
+        "recording": "nashik-07:l1:0badcafe-5",
+    }  # fmt: skip
+    assert odd["opened"] == odd["due"] == "2026-11-06T21:20:00.017Z" and odd["recording"] == ""
+    (consent,) = things(folder, "consents")
+    assert consent == {
+        **own, **theirs, "id": "nashik-07:l1:0badcafe-9", "purpose": "reminder", "wording": "c0ffee", "channel": "call",
+        "at": "2026-11-06T21:20:00.009Z", "evidence": "key 1", "call": "nashik-07:l1:0badcafe-2",
+    }  # fmt: skip
+    for what in ("recordings", "answers", "cases", "consents"):
+        rows = list(csv.DictReader(io.StringIO(exported(folder, what, "csv"))))
+        assert rows[0]["number"] == ASHA and rows[0]["district"] == "nashik", what
+
+
+def test_a_recordings_file_is_told_once_it_is_whole(store: Store, folder: Path) -> None:
+    box = Box(SAID)
+    one(store, box.hello())
+    one(store, box.batch(1, len(SAID)))
+    sound = bytes(range(200)) * 50
+    digest = hashlib.sha256(sound).digest()
+    for offset in (0, wire.MAX_CHUNK):
+        chunk = sound[offset : offset + wire.MAX_CHUNK]
+        parcel = wire.Parcel(box.store, 5, "opus", len(sound), digest, offset, chunk)
+        assert things(folder, "recordings")[0]["file"] == ""
+        store.take([(box.topic, wire.pack_parcel(parcel))], NOW)
+    file = str(things(folder, "recordings")[0]["file"])
+    assert file == "recordings/nashik-07/0badcafe-5.opus" and (folder / file).read_bytes() == sound
+
+
+def test_calls_that_we_placed_are_calls_and_count_for_no_caller(store: Store, folder: Path) -> None:
+    """Neither their first rows nor their amendments are in the hourly counts; a call that was talked is one call."""
+    box = Box(SAID)
+    one(store, box.hello())
+    one(store, box.batch(1, len(SAID)))
+    assert [(call["outcome"], call["seconds"]) for call in things(folder, "calls")] == [
+        ("talked", 41),
+        ("called-back", 20),
+    ]
+    assert rows_of(folder, "SELECT sum(calls), sum(gave_up), sum(sent) FROM hourly") == [(1, 0, 1)]
+    assert rows_of(folder, "SELECT last_call_ms FROM store") == [(SAID[1].at_ms,)]
+
+
+def test_cases_are_kept_as_they_stand(store: Store, folder: Path) -> None:
+    box = Box(SAID)
+    one(store, box.hello())
+    one(store, box.batch(1, 10))
+    kept = "SELECT seq, state, due_ms FROM grievance ORDER BY seq"
+    assert rows_of(folder, kept) == [(7, "new", 1_794_000_090_000)]
+    one(store, box.batch(11, len(SAID)))
+    assert rows_of(folder, kept) == [(7, "contacted", 1_794_000_090_000), (17, "new", 0)]
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        '{"words":"\\ud800","number":"\\udfff","text":"\\udfff","tags":"\\udfff","language":"\\ud800"}',
+        '{"order":1,"why":"\\ud83d"}',
+        '{"due_ms":1e999}',
+    ],
+)
+@pytest.mark.parametrize("kind", ["store", "line", "order", "case", "recording", "answer", "consent", "message"])
+def test_whatever_a_row_says_stops_nobody(store: Store, folder: Path, kind: str, extra: str) -> None:
+    """JSON can name halves of letters and numbers without end, which no database takes."""
+    box = Box([row(1, 0, kind, "x", extra), row(2, 1, kind, "y", extra)])
+    one(store, box.hello())
+    assert one(store, box.batch(1, 2)).mark == 2
+    for what in ("calls", "messages", "recordings", "answers", "cases", "consents"):
+        exported(folder, what).encode()

@@ -11,7 +11,7 @@ import pytest
 
 from edge.campaign import Campaign
 from tests.rig import campaign
-from tests.talkrig import BACK, FILES, MENU, PCM, TalkRig, speaking
+from tests.talkrig import BACK, FILES, MENU, PCM, TalkRig, talking
 from tools.simmodem.calls import Call, Callee
 
 VOTER, OTHER = "+919812345678", "+919800000001"
@@ -19,7 +19,7 @@ PATHS = [(kind, True) for kind in PCM] + [(kind, False) for kind in FILES]
 
 
 def made(folder: Path, kind: str = "sim7600", pcm: bool = True, about: Campaign | None = None) -> TalkRig:
-    rig = TalkRig(folder, kind, about or speaking(), pcm, **({"dtmf_urc": True} if kind == "a76xx" else {}))
+    rig = TalkRig(folder, kind, about or talking(), pcm, **({"dtmf_urc": True} if kind == "a76xx" else {}))
     rig.run(20)  # prompts are carried into a module
     assert rig.station is not None and rig.station.condition.state == "ready"
     return rig
@@ -83,7 +83,7 @@ def test_a_grievance_is_recorded_opened_and_its_reference_sent(tmp_path: Path, k
     first, *_, (state, end) = rig.told("recording")
     assert first[1]["tags"] == "water,complaint" and first[1]["case"] is True
     assert state == "kept" and end["sha256"]
-    sound = (tmp_path / "takes" / str(first[1]["file"])).read_bytes()
+    sound = (tmp_path / "recordings" / str(first[1]["file"])).read_bytes()
     assert sound[:4] == b"RIFF" and b"\x10\x20" * 8000 in sound
     [(new, case)] = rig.told("case")
     assert new == "new" and int(str(case["due_ms"])) - int(str(case["opened_ms"])) == 86_400_000
@@ -92,7 +92,7 @@ def test_a_grievance_is_recorded_opened_and_its_reference_sent(tmp_path: Path, k
 
 
 @pytest.mark.parametrize(("kind", "pcm"), PATHS)
-def test_hanging_up_while_speaking_saves_the_take_and_opens_the_case(tmp_path: Path, kind: str, pcm: bool) -> None:
+def test_hanging_up_while_talking_saves_the_take_and_opens_the_case(tmp_path: Path, kind: str, pcm: bool) -> None:
     rig = made(tmp_path, kind, pcm)
     call = called(rig)
     rig.run(1)
@@ -204,7 +204,7 @@ def test_a_call_that_a_dead_process_left_behind_is_hung_up(tmp_path: Path, kind:
 
 
 def test_a_modem_without_voice_firmware_bills_nobody_twice(tmp_path: Path) -> None:
-    rig = TalkRig(tmp_path, "huawei-voice", speaking(), refuse=("AT^DDSETEX",))
+    rig = TalkRig(tmp_path, "huawei-voice", talking(), refuse=("AT^DDSETEX",))
     rig.run(20)
     first = called(rig)
     rig.until(lambda: first.ended_at, 30)
@@ -216,7 +216,7 @@ def test_a_modem_without_voice_firmware_bills_nobody_twice(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("kind", ["generic", "sim800", "quectel-2g", "a76xx"])
 def test_a_modem_that_cannot_talk_answers_nobody(tmp_path: Path, kind: str) -> None:
-    rig = TalkRig(tmp_path, kind, speaking(), pcm=kind != "a76xx")
+    rig = TalkRig(tmp_path, kind, talking(), pcm=kind != "a76xx")
     if kind == "a76xx":
         pytest.skip("it talks by its own files: see the others")
     rig.run(20)
@@ -340,4 +340,4 @@ def test_headquarters_orders_a_call_back_and_moves_a_case(tmp_path: Path) -> Non
 
 
 def test_the_menu_of_these_tests_is_in_order() -> None:
-    assert speaking().menu is not None and "callback" in BACK and "menu" in MENU
+    assert talking().menu is not None and "callback" in BACK and "menu" in MENU

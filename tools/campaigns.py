@@ -44,17 +44,21 @@ def _size_words(cost: sms.Size) -> str:
     return f"{cost.parts} SMS, {cost.units} letters ({alphabet}), room for {cost.left} more"
 
 
-def try_out(path: str, sound: str | None, play: bool) -> int:
+def try_out(path: str, sound: str | None, play: bool, browser: bool = False) -> int:
     """`miscall campaign try`: a campaign in a terminal, as a caller meets it; ends with the input. Of one that speaks,
-    the sound goes to the WAV file `sound`, and to the loudspeaker when `play`.
+    the sound goes to the WAV file `sound`, and to the loudspeaker when `play`. With `browser` it is tried on a page.
 
     Raises CampaignError when the file is refused, OSError when `sound` cannot be written."""
     found = campaign.load(path)
     values = longest_values(path, found)
+    if browser:
+        from tools.telephone import tryout  # its web server costs half a second that the terminal need not wait
+
+        return tryout.run(found, Prompts(prompts.folder(path), found.menu) if found.menu else None, values)
     if found.menu and found.mode in ("menu", "callback"):
         return handset.run(found, Prompts(prompts.folder(path), found.menu), values, sound, play)
     if sound or play:
-        print(f"{path}: a campaign with mode = \"{found.mode}\" says nothing: there is no sound", file=sys.stderr)
+        print(f'{path}: a campaign with mode = "{found.mode}" says nothing: there is no sound', file=sys.stderr)
         return 1
 
     def ask(question: str) -> str | None:

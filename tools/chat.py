@@ -17,6 +17,8 @@ SILENT_S = 1.0  # so long the other side says nothing: it is her turn
 BEGINS_S = 0.7  # so long it may take to begin
 PATIENCE_S, LONGEST_S = 20.0, 75.0  # for one prompt; for all of it
 BYTES_S = 16_000
+WAYS = ("complaint", "vote", "idea", "complaint", "lost", "vote", "complaint", "leaves")  # one voter after the other
+AT_HOME = ("answer", "answer", "busy", "answer", "answer", "refuse", "answer", "no-answer")
 
 
 class Act(NamedTuple):
@@ -88,14 +90,14 @@ class Chat:
 # ------------------------------------------------------------------------------ what they mean to do
 
 
-def script(campaign: str, chance: Random, sentences: Sequence[bytes]) -> list[Act]:
-    """What one voter does in the menu of a shipped campaign: "water-menu" or "gram-sabha"."""
+def script(campaign: str, place: int, chance: Random, sentences: Sequence[bytes]) -> list[Act]:
+    """What the `place`-th voter, from 0, does in the menu of a shipped campaign: "water-menu" or "gram-sabha"."""
     said = Act("say", pcm=chance.choice(list(sentences)))
     enough = chance.choice((Act("key", "#"), Act("leave"), Act("leave", after_s=9.0)))  # the last waits for what comes
     if campaign == "gram-sabha":
-        language, answer = chance.choice("123"), chance.choices("123", (5, 3, 2))[0]
+        answer = "12131"[place % 5]
         rest = [said, enough] if answer != "3" else []
-        return [_key(language, chance), _key(answer, chance), *rest]
+        return [_key(chance.choice("123"), chance), _key(answer, chance), *rest]
     ways = {
         "complaint": [_key("1", chance), _key(chance.choice("123"), chance), said, enough],
         "vote": [_key("2", chance), _key(chance.choice("112"), chance), _key(chance.choice("12"), chance)],
@@ -103,17 +105,16 @@ def script(campaign: str, chance: Random, sentences: Sequence[bytes]) -> list[Ac
         "lost": [_key("7", chance), _key("0", chance), Act("leave")],
         "leaves": [Act("leave", after_s=4.0)],
     }
-    way = chance.choices(list(ways), (45, 25, 15, 8, 7))[0]
-    return [_key(chance.choice("112"), chance), *ways[way]]
+    return [_key(chance.choice("112"), chance), *ways[WAYS[place % len(WAYS)]]]
 
 
 def _key(key: str, chance: Random) -> Act:
-    """A key, by one in four before the prompt is over."""
-    return Act("key", key, after_s=chance.uniform(1.8, 4.0) if chance.random() < 0.25 else PATIENCE_S)
+    """A key, by every second one before the prompt is over: she knows what she wants."""
+    return Act("key", key, after_s=chance.uniform(1.8, 4.0) if chance.random() < 0.5 else PATIENCE_S)
 
 
-def at_home(chance: Random) -> Callee:
-    """How a voter takes it when she is rung back."""
-    does = chance.choices(("answer", "busy", "refuse", "no-answer"), (76, 8, 8, 8))[0]
+def at_home(place: int, chance: Random) -> Callee:
+    """How the `place`-th voter takes it when she is rung back."""
+    does = AT_HOME[place % len(AT_HOME)]
     wait = {"answer": chance.uniform(2, 5), "refuse": 4.0, "busy": 2.0, "no-answer": 22.0}[does]
     return Callee(does, wait, talk_s=170.0)

@@ -98,6 +98,7 @@ def _try(parser: Parser) -> None:
     _campaign(parser)
     parser.add_argument("--sound", metavar="WAV", help="write what the caller heard to this file")
     parser.add_argument("--play", action="store_true", help="play it on this machine's loudspeaker, in real time")
+    parser.add_argument("--browser", action="store_true", help="on a telephone in the browser, with a microphone")
 
 
 def _picture(parser: Parser) -> None:

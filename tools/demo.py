@@ -3,10 +3,13 @@
 Rules of the room
 - All but the voters and the modems is real: `miscall box run` for each office, `miscall hq run`, a broker, files.
 - In the middle the broker is killed for a while, and one modem is unplugged and comes back. Neither may cost a call.
+- Two lines of the first office talk: one plays a menu, one rings back. Whoever looks may ring all lines too, on a
+  telephone in the browser, and counts as a voter.
 - The end is a comparison, not a feeling: each call that made a simulated modem ring must be in its box's export and in
-  headquarters' export, once. Status 0 when that holds and nobody was answered or got two replies; else 1.
-- One thread of ours acts (the modems' own thread only serves their ports). Ctrl-C sends the voters home, waits for
-  what is under way and gives the account; a second one ends at once.
+  headquarters' export, once, and each recording at headquarters. Status 0 when that holds, and nobody was answered by
+  a line that never answers, or got two replies; else 1.
+- One thread of ours acts; the modems' own only serves their ports, the telephones' only its page. Ctrl-C sends the
+  voters home, waits for what is under way and gives the account; a second one ends at once.
 """
 
 from __future__ import annotations
@@ -16,7 +19,6 @@ import io
 import json
 import shutil
 import signal
-import sqlite3
 import sys
 import tempfile
 import time
@@ -27,17 +29,17 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from edge import config, export, status, words
-from edge.ledger import Reader
+from edge import export, recordings
 from sync.hq import export as hq_export
-from sync.hq import reports
-from tools import stage
+from tools import rehearsal, stage, telephone
 from tools.district import District, Line, Spell, Verdict, forecast, judge
-from tools.simmodem import Farm
-from tools.view import LineSeen, OfficeSeen, Scene, Screen, sentence
+from tools.eyes import Eyes
+from tools.simmodem import Farm, PtyModem
+from tools.view import Scene, Screen, sentence
 
 STEP_S, LOOK_S, TELL_S = 0.05, 0.5, 5.0
 READY_S, DRAIN_S = 60.0, 120.0  # for the lines to come up; for the last replies and rows
+VOICES_S = 180.0  # for a machine to say all prompts, the first time
 Show = Callable[[Scene], None]
 
 
@@ -52,8 +54,9 @@ def run(boxes: int = 2, lines: int = 4, minutes: float | None = None, headless: 
                 verdict = demo.play(show)
         for line in totals(verdict, demo):
             print(line)
-        kept = verdict is not None and not verdict.good
-        return 0 if verdict is not None and verdict.good else 1
+        good = verdict is not None and verdict.good and not demo.unsent_sound()
+        kept = verdict is not None and not good
+        return 0 if good else 1
     except stage.Broken as why:
         print(f"demo: {why}", file=sys.stderr)
         return 1
@@ -92,6 +95,7 @@ def _shown(headless: bool, demo: Demo) -> Iterator[Show]:
     for office in demo.offices:
         print(f"{office.id}: {len(office.modems)} lines, {office.page}", flush=True)
     print(f"headquarters: {demo.page}   (broker: {demo.broker.kind})", flush=True)
+    print(f"a telephone: {demo.telephone.address}   (ring any line from your browser)", flush=True)
     due = 0.0
 
     def tell(scene: Scene) -> None:
@@ -112,12 +116,14 @@ class Demo:
         self.folder, self.farm, self.run_s, self.asked = folder, farm, run_s, asked
         self.news: deque[tuple[str, str, str]] = deque(maxlen=40)
         self.headlines: deque[str] = deque(maxlen=40)  # the news that are not about one caller
-        port = stage.free_port()
+        port, self.voices = stage.free_port(), rehearsal.place(folder)
+        self.voices.mkdir(exist_ok=True)
         self.company = stage.Company(folder)
         self.broker = stage.Broker(self.company, folder, port)
-        self.offices, self.hq, self.page = stage.furnish(folder, boxes, lines, port)
+        self.offices, self.hq, self.page = stage.furnish(folder, boxes, lines, port, self.voices)
         self.eyes = Eyes(self.offices, self.hq.parent / "data" / "hq.db")
         self.district = District(self._lines(), Random(), self._tell)
+        self.exchange, self.telephone = self._telephone()
         self._weather = forecast(run_s)
         self._next: Spell | None = next(self._weather)
         self._away: dict[tuple[str, str], int] = {}  # lines unplugged, and when (wall, ms)
@@ -128,12 +134,30 @@ class Demo:
     def _lines(self) -> list[Line]:
         found = []
         for office in self.offices:
+            (ports := office.config.parent / "ports").mkdir(exist_ok=True)
             for name, modem in office.modems.items():
                 port = self.farm.add(modem, name=f"{office.id}-{name}", number=self.eyes.number(office.id, name))
-                (office.config.parent / "ports").mkdir(exist_ok=True)
-                (office.config.parent / "ports" / name).symlink_to(port.path)
-                found.append(Line(office.id, name, port, partial(self._on_air, office.id, name)))
+                (ports / name).symlink_to(port.path)
+                if port.audio_path:
+                    (ports / f"{name}-pcm").symlink_to(port.audio_path)
+                spoken = office.talking.get(name, "")
+                mode = self.eyes.campaign(office.id, name).mode
+                found.append(Line(office.id, name, port, partial(self._on_air, office.id, name), mode, spoken))
         return found
+
+    def _telephone(self) -> tuple[telephone.Exchange, telephone.Served]:
+        """The telephones in browsers, from which every line can be rung."""
+        reachable = []
+        for line in self.district.lines:
+            assert isinstance(line.port, PtyModem)
+            number, found = self.eyes.number(line.box, line.name), self.eyes.campaign(line.box, line.name)
+            kind = line.port.modem.family.name
+            about = telephone.About(line.where, number, found.title, found.mode, line.box, kind, found.languages)
+            ledger, came = self.eyes.ledger(line.box, line.name), partial(self.district.came, line)
+            reachable.append(telephone.Line(about, line.port, ledger, found.menu, line.on_air, came))
+        exchange = telephone.Exchange(reachable, partial(rehearsal.sentences, self.voices))
+        links = {"Headquarters": self.page, **{office.id: office.page for office in self.offices[:1]}}
+        return exchange, telephone.Served(exchange, "the demo", links, stage.free_port(8900))
 
     def _on_air(self, box: str, line: str) -> bool:
         return (box, line) not in self._away
@@ -149,17 +173,24 @@ class Demo:
     def play(self, show: Show) -> Verdict | None:
         """All of it, to the account; None when it was ended before there could be one."""
         self.broker.start()
+        self.company.start("voices", sys.executable, "-m", "tools.rehearsal", str(self.voices))
         self.company.miscall("headquarters", "hq", "run", str(self.hq))
         for office in self.offices:
             self.company.miscall(office.id, "box", "run", str(office.config))
+        if not rehearsal.speaks():
+            self._tell("", "The menus beep: espeak-ng, which would speak their prompts, is not installed")
         patience = READY_S + 2 * len(self.district.lines)
         if not self._go(show, "the boxes are starting", self.eyes.all_ready, patience, enough=1):
             if self.asked:
                 return None
             raise stage.Broken(f"not every line came up in {patience:.0f} s: {self.eyes.not_ready()}")
+        rehearsed = partial(self.company.ended, "voices")
+        self._go(show, "a machine learns the menus' words, this once", rehearsed, VOICES_S, enough=1)
+        self.district.sentences = rehearsal.sentences(self.voices)
         self._began = time.monotonic()
         self.district.open(self._began)
         self._go(show, "", lambda: False, self.run_s, enough=1, weather=True)
+        self.exchange.close()
         self.district.close()
         if not self.broker.up:
             self._broker_up()
@@ -184,6 +215,7 @@ class Demo:
             if weather:
                 self._weather_at(now)
             if now >= self._look_at:
+                self.company.ended("voices")
                 self.company.check()
                 self.eyes.look()
                 self._back_on_air()
@@ -196,8 +228,13 @@ class Demo:
 
     def _through(self) -> bool:
         """Has everything that rang come to its end?"""
-        there = self.eyes.at_hq >= self.eyes.captured >= self.district.truth().total()
-        return there and not self.district.ringing() and not self.eyes.waiting
+        eyes, district = self.eyes, self.district
+        there = eyes.at_hq >= eyes.captured >= district.truth().total() and not self.unsent_sound()
+        return there and not (district.ringing() or district.talking() or eyes.waiting or eyes.under_way)
+
+    def unsent_sound(self) -> int:
+        """Recordings that are not at headquarters though they can get there."""
+        return self.eyes.sound - self.eyes.sound_at_hq if recordings.encoder(Path(), Path()) else 0
 
     def held(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """The calls as the boxes and as headquarters tell them, by the exports that anybody may run."""
@@ -209,6 +246,7 @@ class Demo:
         return ledgers, [json.loads(line) for line in out.getvalue().splitlines()]
 
     def close(self) -> None:
+        self.telephone.close()
         self.company.end()
         self.eyes.close()
 
@@ -264,6 +302,7 @@ class Demo:
             seconds=time.monotonic() - self._began,
             phase=phase,
             page=self.page,
+            telephone=self.telephone.address,
             dialled=fates.total(),
             ringing=fates[""],
             busy=fates["busy"],
@@ -273,6 +312,10 @@ class Demo:
             replied=len(self.district.replies),
             waiting=eyes.waiting,
             at_hq=eyes.at_hq,
+            talked=sum(visit.fate == "answered" and visit.line.talks for visit in self.district.visits),
+            rung_back=sum(call.fate == "answered" for _, call in self.district.rung_back),
+            sound=eyes.sound,
+            sound_at_hq=eyes.sound_at_hq,
             road=self._road(),
             offices=eyes.offices,
             news=list(self.news),
@@ -290,71 +333,13 @@ class Demo:
         return "good", f"{self.broker.kind} up: {rows if unsent else 'nothing'} on the way to headquarters"
 
 
-class Eyes:
-    """What the boxes and headquarters have on disk, read only, as any page would read it."""
-
-    def __init__(self, offices: list[stage.Office], hq: Path) -> None:
-        self._offices, self._hq = offices, hq
-        self.boxes = [config.load(office.config) for office in offices]
-        self._ledgers: dict[Path, Reader] = {}
-        self.offices: list[OfficeSeen] = []
-        self.lines: dict[tuple[str, str], dict[str, Any]] = {}
-        self.captured = self.waiting = self.at_hq = self.unsent = 0
-
-    def number(self, box: str, line: str) -> str:
-        """The line's own number, as on its posters."""
-        return next(one for one in self.boxes if one.id == box).line(line).number
-
-    def look(self) -> None:
-        """Read everything anew."""
-        self.offices, self.captured, self.waiting, self.unsent = [], 0, 0, 0
-        for office, box in zip(self._offices, self.boxes, strict=True):
-            seen = status.snapshot(box)
-            unsent = seen["uplink"]["unsent"] or 0
-            self.unsent += unsent
-            lines = [self._line(office, box, line, seen["now_ms"]) for line in seen["lines"]]
-            self.offices.append(OfficeSeen(office.id, office.campaign, office.page, unsent, lines))
-        self.at_hq = self._count_hq()
-
-    def _line(self, office: stage.Office, box: config.BoxConfig, line: dict[str, Any], now_ms: int) -> LineSeen:
-        name = line["name"]
-        self.lines[box.id, name] = line
-        calls = waiting = 0
-        with contextlib.suppress(FileNotFoundError, sqlite3.Error):  # not there yet: nothing rang yet
-            path = box.data / "ledgers" / f"{name}.db"
-            ledger = self._ledgers.get(path) or self._ledgers.setdefault(path, Reader(path))
-            calls, counts = ledger.calls_since(0), ledger.counts()
-            waiting = sum(counts.get(state, 0) for state in ("queued", "held", "sending"))
-        self.captured += calls
-        self.waiting += waiting
-        said = words.line_said(line, now_ms)
-        last = f"{line['last_caller']} {words.age(line['last_call_ms'], now_ms)}" if calls else ""
-        return LineSeen(name, office.modems[name], said.tone, said.title, calls, waiting, last)
-
-    def _count_hq(self) -> int:
-        with contextlib.suppress(FileNotFoundError, sqlite3.Error), contextlib.closing(reports.connect(self._hq)) as db:
-            return int(db.execute("SELECT coalesce(sum(calls), 0) FROM hourly").fetchone()[0])
-        return self.at_hq
-
-    def not_ready(self) -> str:
-        """The lines that do not hear calls yet, and what they say."""
-        waiting = [(key, line) for key, line in self.lines.items() if line.get("state") != "ready"]
-        return ", ".join(f"{box} {name} ({line.get('state', 'nothing said')})" for (box, name), line in waiting)
-
-    def all_ready(self) -> bool:
-        return bool(self.lines) and not self.not_ready()
-
-    def close(self) -> None:
-        for ledger in self._ledgers.values():
-            ledger.close()
-
-
 def totals(verdict: Verdict | None, demo: Demo) -> list[str]:
     """The account, as it is printed at the end."""
     if verdict is None:
         return ["Ended at once: nothing was compared."]
-    district, fates = demo.district, demo.district.fates()
+    district, fates, eyes = demo.district, demo.district.fates(), demo.eyes
     voters = len({visit.voter.number for visit in district.visits})
+    rung, unsent = len(district.rung_back), demo.unsent_sound()
     told = [
         "Totals",
         f"  callers   {voters:7,}   voters, who dialled {fates.total():,} times",
@@ -363,12 +348,17 @@ def totals(verdict: Verdict | None, demo: Demo) -> list[str]:
         f"  replied   {len(district.replies):7,}   voters, each with one SMS",
         f"  at HQ     {verdict.at_hq:7,}   of these in headquarters' export",
         f"  lost      {verdict.lost:7,}",
+        f"  talked    {verdict.talked:7,}   callers whom the menu answered",
+        f"  rung back {verdict.rung_back:7,}   voters who took the call, of {rung:,} that were placed",
+        f"  recorded  {eyes.sound_at_hq:7,}   recordings at headquarters, of {eyes.sound:,} that were kept",
     ]
     for count, what in (
         (fates["busy"], "more heard busy: another caller had that line, and no box could know."),
         (fates["unreachable"], "found no network at the number whose modem was unplugged."),
         (district.stops, "wrote STOP; those who rang again got no second reply."),
-        (demo.eyes.waiting, "SMS were still to go when the demo ended."),
+        (district.references, "got the number of their case by SMS."),
+        (eyes.waiting, "SMS were still to go when the demo ended."),
+        (0 if unsent else eyes.sound - eyes.sound_at_hq, f"recordings stay where they are: {recordings.NO_ENCODER}."),
     ):
         if count:
             told.append(f"{count:,} {what}")
@@ -376,8 +366,11 @@ def totals(verdict: Verdict | None, demo: Demo) -> list[str]:
         (verdict.extra, "calls are held more often than they rang"),
         (verdict.pestered, "voters got more than one reply"),
         (verdict.answered, "calls were answered: somebody was billed"),
+        (verdict.astray, "voters who were rung back are told otherwise"),
+        (unsent, "recordings are not at headquarters"),
     ):
         if count:
             told.append(f"WRONG: {count} {what}.")
-    told.append("Every call that reached a line is at headquarters, once." if verdict.good else "This must not happen.")
+    good = verdict.good and not unsent
+    told.append("Every call that reached a line is at headquarters, once." if good else "This must not happen.")
     return told

@@ -22,6 +22,7 @@ except ImportError:
     def sumprod(left: Sequence[float], right: Sequence[float]) -> float:
         return sum(map(mul, left, right))
 
+
 Samples = Sequence[int]
 FULL = 32767
 FRAME = RATE // 50  # 20 ms
@@ -137,7 +138,7 @@ def edges_ms(values: Sequence[float]) -> tuple[int, int]:
 def clipped(values: Sequence[int]) -> int:
     """How many times the sound stays at the very end of the scale for three samples or more."""
     times = run = 0
-    if -FULL + 1 < min(values, default=0) and max(values, default=0) < FULL - 1:
+    if max(map(abs, values), default=0) < FULL - 1:
         return 0
     for value in values:
         run = run + 1 if value >= FULL - 1 or value <= -FULL + 1 else 0

@@ -23,6 +23,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from tools import rehearsal
 from tools.simmodem import FAMILIES
 
 SETTINGS = Path(__file__).resolve().parent.parent / "firmware_config" / "mosquitto.conf"
@@ -48,6 +49,7 @@ CAMPAIGNS = {
         ("en", "Thank you! Your voice for the school is recorded. {office}. Reply STOP to opt out."),
     ),
 }
+TALKING = {"menu": ("huawei-voice", "water-menu"), "back": ("sim7600", "gram-sabha")}  # lines of the first office
 _BOX = """\
 [box]
 id = {id}
@@ -62,6 +64,7 @@ office = {office}
 
 [hq]
 url = "mqtt://127.0.0.1:{broker}"
+data_mb_per_day = 1000        # a demo may run all day; the default is 5
 
 [page]
 listen = "127.0.0.1:{page}"
@@ -76,6 +79,7 @@ channel = "{channel}"
 port = "ports/{name}"
 sms_per_day = 10000           # a demo may run all day; the default is 90
 """
+_AUDIO = 'audio_port = "ports/{name}-pcm"\n'
 _HQ = """\
 [hq]
 data = "data"
@@ -88,13 +92,15 @@ listen = "127.0.0.1:{page}"
 
 
 class Office(NamedTuple):
-    """One box: its file, its page's address, and the kind of modem on each line."""
+    """One box: its file, its page's address, and the kind of modem on each line; `talking` has the campaigns of the
+    lines that talk."""
 
     id: str
     config: Path
     campaign: str
     page: str
     modems: dict[str, str]
+    talking: dict[str, str]
 
 
 class Broken(Exception):
@@ -115,14 +121,18 @@ def free_port(wanted: int = 0, taken: Iterable[int] = ()) -> int:
     return free_port(0, taken)
 
 
-def furnish(folder: Path, boxes: int, lines: int, broker: int) -> tuple[list[Office], Path, str]:
-    """Write the files of `boxes` offices and of headquarters. Returns the offices, hq.toml and the page's address."""
+def furnish(folder: Path, boxes: int, lines: int, broker: int, voices: Path) -> tuple[list[Office], Path, str]:
+    """Write the files of `boxes` offices, with `lines` that never answer each, and of headquarters; the first office
+    has lines that talk too, whose prompts lie in `voices`. Returns the offices, hq.toml and the page's address."""
     taken = {broker}
     page = free_port(8800, taken)
     taken.add(page)
     offices = []
     for place in range(boxes):
-        office = _office(folder, place, lines, broker, free_port(8701 + place, taken))
+        office = _office(folder, place, lines, broker, free_port(8701 + place, taken), {} if place else TALKING)
+        for campaign in office.talking.values():
+            (office.config.parent / "campaigns" / f"{campaign}.toml").write_text(rehearsal.campaign(campaign))
+            (office.config.parent / "campaigns" / campaign).symlink_to(voices / campaign)
         taken.add(int(office.page.rpartition(":")[2].strip("/")))
         offices.append(office)
     hq = folder / "hq" / "hq.toml"
@@ -131,7 +141,9 @@ def furnish(folder: Path, boxes: int, lines: int, broker: int) -> tuple[list[Off
     return offices, hq, f"http://127.0.0.1:{page}/"
 
 
-def _office(folder: Path, place: int, lines: int, broker: int, page: int) -> Office:
+def _office(
+    folder: Path, place: int, lines: int, broker: int, page: int, talking: dict[str, tuple[str, str]]
+) -> Office:
     district = DISTRICTS[place % len(DISTRICTS)]
     name = f"{district}-{place // len(DISTRICTS) + 1:02d}"
     campaign = list(CAMPAIGNS)[place % len(CAMPAIGNS)]
@@ -145,12 +157,18 @@ def _office(folder: Path, place: int, lines: int, broker: int, page: int) -> Off
         office=json.dumps(f"Tehsil office, {district.title()}"),
     )  # fmt: skip
     for i, line in enumerate(modems):
-        text += _LINE.format(
-            name=line, number=f"+9190{place:04d}{i + 1:04d}", campaign=campaign, language=LANGUAGES[i % 4],
-            channel=CHANNELS[i % 4],
-        ).replace('language = ""\n', "")  # fmt: skip
+        text += _line(line, f"+9190{place:04d}{i + 1:04d}", campaign, LANGUAGES[i % 4], CHANNELS[i % 4])
+    for i, (line, (modem, spoken)) in enumerate(talking.items()):
+        text += _line(line, f"+9190{place:04d}{9001 + i:04d}", spoken, "", CHANNELS[i % 4]) + _AUDIO.format(name=line)
+        modems[line] = modem
     (home / "box.toml").write_text(text)
-    return Office(name, home / "box.toml", campaign, f"http://127.0.0.1:{page}/", modems)
+    told = {line: spoken for line, (_, spoken) in talking.items()}
+    return Office(name, home / "box.toml", campaign, f"http://127.0.0.1:{page}/", modems, told)
+
+
+def _line(name: str, number: str, campaign: str, language: str, channel: str) -> str:
+    text = _LINE.format(name=name, number=number, campaign=campaign, language=language, channel=channel)
+    return text.replace('language = ""\n', "")
 
 
 def _campaign(name: str) -> str:
@@ -193,6 +211,12 @@ class Company:
     def miscall(self, name: str, *words: str) -> None:
         """Start another `miscall` command of this installation."""
         self.start(name, sys.executable, "-m", "tools", *words)
+
+    def ended(self, name: str) -> bool:
+        """Has a process ended by itself that was meant to? Then it is forgotten."""
+        if name in self._running and self._running[name].poll() is not None:
+            del self._running[name]
+        return name not in self._running
 
     def check(self) -> None:
         """Raises Broken when a process has ended by itself."""

@@ -25,7 +25,7 @@ _DOTS = {"good": "●", "busy": "◐", "warn": "◐", "bad": "○"}
 
 @dataclass(frozen=True, slots=True)
 class LineSeen:
-    """One line as its box tells it. `tone` is good, busy, warn or bad."""
+    """One line as its box tells it. `tone` is good, busy, warn or bad; `talks`: it answers, or rings back."""
 
     name: str
     modem: str
@@ -34,6 +34,7 @@ class LineSeen:
     calls: int
     waiting: int
     last: str
+    talks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +50,13 @@ class OfficeSeen:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Everything that is shown. `phase` is "" while voters ring; `road` is a tone and a sentence on the broker."""
+    """Everything that is shown. `phase` is "" while voters ring; `road` is a tone and a sentence on the broker; `sound`
+    recordings were kept, and `sound_at_hq` of them are at headquarters."""
 
     seconds: float
     phase: str
     page: str
+    telephone: str = ""
     dialled: int = 0
     ringing: int = 0
     busy: int = 0
@@ -63,6 +66,10 @@ class Scene:
     replied: int = 0
     waiting: int = 0
     at_hq: int = 0
+    talked: int = 0
+    rung_back: int = 0
+    sound: int = 0
+    sound_at_hq: int = 0
     road: tuple[str, str] = ("good", "")
     offices: Sequence[OfficeSeen] = ()
     news: Sequence[tuple[str, str, str]] = field(default=(), repr=False)  # (time, where, what), newest last
@@ -71,23 +78,22 @@ class Scene:
 def sentence(scene: Scene) -> str:
     """The scene in one line, for a log."""
     told = f"dialled {scene.dialled}, reached {scene.reached}, captured {scene.captured}"
-    return f"{_clock(scene.seconds)}  {told}, replied {scene.replied}, at HQ {scene.at_hq}; {scene.road[1]}"
+    talked = f"talked {scene.talked + scene.rung_back}, recordings at HQ {scene.sound_at_hq}"
+    return f"{_clock(scene.seconds)}  {told}, replied {scene.replied}, at HQ {scene.at_hq}, {talked}; {scene.road[1]}"
 
 
 def picture(scene: Scene, columns: int = WIDTH, rows: int = 24, colour: bool = True) -> list[str]:
     """The scene as lines of at most `columns` signs, at most `rows` of them."""
     paint = _Paint(colour)
     wide = max(40, min(columns, WIDTH))
-    head = [_head(scene, wide, paint), *_funnel(scene, wide, paint), ""]
-    foot = [
-        paint(scene.road[0], f" {_DOTS[scene.road[0]]} ") + _cut(scene.road[1], wide - 3),
-        "",
-        _foot(scene, wide, paint),
-    ]
-    room = rows - len(head) - len(foot)
-    offices = _offices(scene, wide, room - 2, paint)
-    news = _news(scene, wide, room - len(offices) - 1, paint)
-    return [*head, *offices, *foot[:2], *news, foot[2]][:rows]
+    head, funnel, foot = _head(scene, wide, paint), _funnel(scene, wide, paint), _foot(scene, wide, paint)
+    road = paint(scene.road[0], f" {_DOTS[scene.road[0]]} ") + _cut(scene.road[1], wide - 3)
+    fixed = len(funnel) + 5  # with head, road, foot, and an empty row before and behind the offices
+    offices = _offices(scene, wide, rows - fixed - 1, paint)
+    left = rows - fixed - len(offices)
+    below, between, above = ([""] * (left >= least) for least in (2, 4, 6))
+    news = _news(scene, wide, left - len(below + between + above), paint)
+    return [head, *above, *funnel, "", *offices, "", road, *between, *news, *below, foot][:rows]
 
 
 class _Paint:
@@ -106,9 +112,15 @@ def _head(scene: Scene, wide: int, paint: _Paint) -> str:
 
 
 def _foot(scene: Scene, wide: int, paint: _Paint) -> str:
-    left, right = " headquarters' page ", "   Ctrl-C ends the demo"
-    room = wide - len(left + scene.page + right) >= 0
-    return paint("dim", left if room else " ") + paint("link", scene.page) + paint("dim", right if room else "")
+    """The addresses, with as many words around them as there is room for."""
+    ways = (
+        (" headquarters' page ", scene.page, "   a telephone ", scene.telephone, "   Ctrl-C ends the demo"),
+        (" headquarters ", scene.page, "  telephone ", scene.telephone, "  Ctrl-C ends"),
+        (" HQ ", scene.page, "  telephone ", scene.telephone, ""),
+        (" ", scene.page, "", "", ""),
+    )
+    parts = next((parts for parts in ways if len("".join(parts)) <= wide), ways[-1])
+    return "".join(paint("link" if place % 2 else "dim", part) for place, part in enumerate(parts))
 
 
 def _funnel(scene: Scene, wide: int, paint: _Paint) -> list[str]:
@@ -122,10 +134,11 @@ def _funnel(scene: Scene, wide: int, paint: _Paint) -> list[str]:
         ("captured", scene.captured, "on the boxes' disks"),
         ("at HQ", scene.at_hq, f"{away} on the way" if away > 0 else "all of them"),
         ("replied", scene.replied, f"{scene.waiting} SMS due" if scene.waiting else "one SMS to each voter"),
+        ("talked", scene.talked + scene.rung_back, f"{scene.sound_at_hq} of {scene.sound} recordings at HQ"),
     ]
     most = max(1, scene.dialled)
-    bar = max(0, min(_BAR, wide - 46))
-    lines = [""]
+    bar = max(0, min(_BAR, wide - 48))
+    lines = []
     for name, count, note in stages:
         full = round(bar * min(count, most) / most)
         tone = "warn" if name == "at HQ" and away > 0 else "good"
@@ -137,17 +150,15 @@ def _funnel(scene: Scene, wide: int, paint: _Paint) -> list[str]:
 
 def _offices(scene: Scene, wide: int, room: int, paint: _Paint) -> list[str]:
     """Every line of every box if there is room for it, else a row for each box, else as many as go."""
-    full = [row for office in scene.offices for row in _office(office, wide, paint)] + [""]
+    full = [row for office in scene.offices for row in _office(office, wide, paint)]
     if len(full) <= room:
         return full
     short = [_office_row(office, wide, paint) for office in scene.offices]
-    if len(short) > room - 1:
-        left = len(short) - max(1, room - 2)
-        short = [
-            *short[: max(1, room - 2)],
-            paint("dim", _cut(f" and {left} more boxes: see headquarters' page", wide)),
-        ]
-    return [*short, ""]
+    if len(short) > max(1, room):
+        left = len(short) - max(1, room - 1)
+        more = paint("dim", _cut(f" and {left} more boxes: see headquarters' page", wide))
+        short = [*short[: max(1, room - 1)], more]
+    return short
 
 
 def _office(office: OfficeSeen, wide: int, paint: _Paint) -> list[str]:
@@ -156,11 +167,24 @@ def _office(office: OfficeSeen, wide: int, paint: _Paint) -> list[str]:
     lines = [_ending_with(f" {office.name}{about}", office.page, wide, paint)]
     lines[0] = lines[0].replace(f" {office.name}", paint("bold", f" {office.name}"), 1)
     for line in office.lines:
-        dot = paint(line.tone, _DOTS.get(line.tone, "●"))
-        waiting = f"{line.waiting} SMS due" if line.waiting else ""
-        row = f"{line.name:4}{line.modem:13}{line.title[:15]:16}{line.calls:4} calls {waiting:>10}  "
-        lines.append(f"   {dot} {_cut(row + line.last, wide - 6)}")
+        if not line.talks:
+            dot = paint(line.tone, _DOTS.get(line.tone, "●"))
+            waiting = f"{line.waiting} SMS due" if line.waiting else ""
+            row = f"{line.name:4}{line.modem:13}{line.title[:15]:16}{line.calls:4} calls {waiting:>10}  "
+            lines.append(f"   {dot} {_cut(row + line.last, wide - 6)}")
+    if talking := [line for line in office.lines if line.talks]:
+        lines.append(_talking(talking, wide, paint))
     return lines
+
+
+def _talking(lines: Sequence[LineSeen], wide: int, paint: _Paint) -> str:
+    """The lines that talk, side by side in one row."""
+    each = (wide - 3) // len(lines)
+    row = "  "
+    for line in lines:
+        told = f"{line.name} {line.modem}, {line.title.lower()}, {line.calls} calls"
+        row += " " + paint(line.tone, _DOTS.get(line.tone, "●")) + " " + _cut(told, each - 4).ljust(each - 4)
+    return row.rstrip()
 
 
 def _office_row(office: OfficeSeen, wide: int, paint: _Paint) -> str:
@@ -187,7 +211,7 @@ def _news(scene: Scene, wide: int, room: int, paint: _Paint) -> list[str]:
     for at, where, what in shown:
         words = f"{where[:13]:13} {_cut(what, wide - 25)}" if where else paint("warn", _cut(what, wide - 11))
         lines.append(paint("dim", f" {at}  ") + words)
-    return [*lines, *[""] * (room - len(lines)), ""] if room else []
+    return [*lines, *[""] * (room - len(lines))]
 
 
 def _cut(text: str, wide: int) -> str:

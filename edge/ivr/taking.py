@@ -120,7 +120,7 @@ def taken(walk: Walk, event: Event, now: float) -> None:
 def taken_late(walk: Walk, event: Event, now: float) -> None:
     """The call has gone on, or is over: what belongs to the take is done without words."""
     assert isinstance(event, Recorded)
-    take, walk.take = walk.take, None
+    take, walk.take, walk.room = walk.take, None, walk.about.may_record
     if take is not None and _spoken(event):
         if take.case:
             walk.turn.writes.append(OpenCase(take.node, take.tags, walk.language))

@@ -81,9 +81,9 @@ class Talks(Journal):
         for call, wish in self._db.execute(query).fetchall():
             with self._transaction():
                 why = "the box stopped while this call was placed"
-                self._add("call", stamp, of=call, extra=pack_extra(why=why))
-                reached = self._db.execute("SELECT outcome FROM dial WHERE seq = ?", (call,)).fetchone()[0]
-                state = "done" if reached == "called-back" else "due"
+                outcome = self._db.execute("SELECT outcome FROM dial WHERE seq = ?", (call,)).fetchone()[0]
+                self._add("call", stamp, of=call, state=outcome, extra=pack_extra(why=why))
+                state = "done" if outcome == "called-back" else "due"
                 self._db.execute("UPDATE callback SET state = ?, reason = ? WHERE seq = ?", (state, why, wish))
 
     def hold_callback(self, wish: int, state: str, reason: str) -> None:

@@ -9,6 +9,7 @@ const live = document.querySelector("[data-live]");
 const lamp = document.querySelector("[data-lamp]");
 
 function morph(old, fresh) {
+  if (old.nodeType === Node.ELEMENT_NODE && listened(old)) return; // somebody listens: this part waits
   if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName) return old.replaceWith(fresh.cloneNode(true));
   if (old.nodeType !== Node.ELEMENT_NODE) {
     if (old.nodeValue !== fresh.nodeValue) old.nodeValue = fresh.nodeValue;
@@ -23,6 +24,10 @@ function morph(old, fresh) {
   const is = [...fresh.childNodes];
   is.forEach((child, at) => (was[at] ? morph(was[at], child) : old.append(child.cloneNode(true))));
   was.slice(is.length).forEach((child) => child.remove());
+}
+
+function listened(part) {
+  return "still" in part.dataset && [...part.querySelectorAll("audio")].some((sound) => !sound.paused && !sound.ended);
 }
 
 function show(fine) {

@@ -187,7 +187,7 @@ class Leg:
             return
         if self.state == "picking" and self._recent.pays(mark.number, now):
             return
-        if self.state == "up" and not mark.number and now - self._waited_at < WAITED_S:
+        if self.state == "up" and now - self._waited_at < WAITED_S:  # hers, or that of one who waited?
             self._look_at = now
             return
         self.marked = True

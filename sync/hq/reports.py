@@ -94,7 +94,7 @@ _LATEST = """
 SELECT s.box, s.line, e.campaign, e.at_ms, e.caller, e.caller_kind
 FROM (SELECT * FROM store WHERE last_call_ms IS NOT NULL ORDER BY last_call_ms DESC LIMIT 12) AS s
 JOIN event AS e ON e.store_id = s.id AND e.seq > s.hwm - 60
-WHERE e.kind = 'call' AND e."of" = 0 ORDER BY e.at_ms DESC LIMIT 8
+WHERE e.kind = 'call' AND e."of" = 0 AND e.state NOT IN ('called-back', 'unreached') ORDER BY e.at_ms DESC LIMIT 8
 """
 
 
@@ -288,7 +288,7 @@ def callers(path: Path | str, now_ms: int) -> int:
 
 
 def overview(db: sqlite3.Connection, now_ms: int) -> dict[str, Any]:
-    """All but `callers` that the page shows, read in one transaction, so that its figures agree."""
+    """All but `callers` that the page shows of calls and boxes, read in one transaction, so that its figures agree."""
     db.execute("BEGIN")
     try:
         where = zone(db)

@@ -39,6 +39,16 @@ ALARMS: dict[str, tuple[str, str]] = {
         "They are kept in quarantine, the rest goes on. Update headquarters; if it stays, send the box's version to "
         "those who maintain miscall.",
     ),
+    "digest": (
+        "A recording that does not arrive whole",
+        "It was sent three times and never fitted its digest, so it is not taken. It is still on the box: fetch it "
+        "from `recordings` in the box's data folder, and look at that box's memory card.",
+    ),
+    "recordings": (
+        "Recordings cannot be written",
+        "Boxes keep them and come again later. Free space on headquarters' disk, or correct the rights of the folder "
+        "`recordings` in its data folder.",
+    ),
     "quarantine-full": (
         "Quarantine is full",
         "What cannot be read is no longer kept. Look at the boxes named in the other alarms first.",
@@ -110,6 +120,9 @@ def view(found: dict[str, Any], callers: int | None, receiver: reports.Receiver)
         "boxes": boxes[: reports.BOXES],
         "boxes_more": max(0, len(boxes) - reports.BOXES),
         "latest": [_call(call, now_ms) for call in found["latest"]],
+        "takes": [_take(take, now_ms) for take in found["takes"]],
+        "grievances": _grievances(found["grievances"], now_ms, where),
+        "answers": None if found["answers"] is None else _answers(found["answers"]),
     }
 
 
@@ -223,14 +236,77 @@ def _shared(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _call(call: dict[str, Any], now_ms: int) -> dict[str, str]:
+def _caller(row: dict[str, Any]) -> str:
     hidden = {"withheld": "Number hidden", "unavailable": "Number not told", "unknown": "Number not told"}
+    return hidden.get(row["caller_kind"]) or mask(row["caller"])
+
+
+def _call(call: dict[str, Any], now_ms: int) -> dict[str, str]:
     return {
-        "caller": hidden.get(call["caller_kind"]) or mask(call["caller"]),
+        "caller": _caller(call),
         "campaign": words.plain(call["campaign"]),
         "where": f"{words.plain(call['box'])} · {words.plain(call['line'])}",
         "when": words.age(call["at_ms"], now_ms),
     }
+
+
+def _said(row: dict[str, Any]) -> dict[str, str]:
+    """Who said it, where and about what."""
+    return {
+        "caller": _caller(row),
+        "campaign": words.plain(row["campaign"]),
+        "tags": " · ".join(words.plain(tag) for tag in str(row["tags"]).split(",") if tag.strip()),
+        "where": f"{words.plain(row['box'])} · {words.plain(row['line'])}",
+    }
+
+
+def _take(take: dict[str, Any], now_ms: int) -> dict[str, str]:
+    if take["id"]:
+        state = ""
+    elif take["state"] == "recording":
+        state = "Still being recorded."
+    elif take["have"]:
+        state = f"On the way: {100 * take['have'] // max(1, take['bytes'])} % is here."
+    elif take["state"] == "erased":
+        state = "Erased at the box before it came here."
+    else:
+        state = "Still at the box; sound follows when calls and messages are here."
+    length, when = f"{take['seconds']} s" if take["seconds"] else "", words.age(take["at_ms"], now_ms)
+    return {**_said(take), "id": take["id"], "state": state, "length": length, "when": when}
+
+
+def _grievances(found: dict[str, Any], now_ms: int, where: tzinfo) -> dict[str, Any]:
+    first = [
+        {
+            **_said(case),
+            "reference": words.plain(case["reference"]),
+            "state": words.plain(case["state"]),
+            "said": case["said"],
+            "when": words.age(case["at_ms"], now_ms),
+            "due": f"due {clock_time(case['due_ms'], now_ms, where)}" if case["due_ms"] else "no time set",
+            "tone": "bad" if 0 < case["due_ms"] < now_ms else "busy",
+        }
+        for case in found["first"]
+    ]
+    return {
+        "open": f"{found['open']:,}",
+        "overdue": f"{found['overdue']:,}",
+        "tone": "bad" if found["overdue"] else "good",
+        "more": max(0, found["open"] - len(first)),
+        "first": first,
+    }
+
+
+def _answers(found: list[dict[str, Any]]) -> list[dict[str, str]]:
+    counts = ("raw", "first", "last", "void")
+    return [
+        {
+            "issue": words.plain(row["issue"]) or "–",
+            "value": words.plain(row["value"]) or "–",
+            **{name: f"{row[name]:,}" for name in counts},
+        }
+        for row in found
+    ]
 
 
 def top_of(most: int) -> int:

@@ -3,7 +3,8 @@
 A process of its own that opens hq.db read-only for each look and closes it again, so that a damaged, missing or
 exchanged file is a sentence on the page and never an error 500. Looks within a second share one answer, so
 that twenty open browsers cost what one costs. Callers' numbers are masked here, before a template or JSON sees
-them. There is no login yet: it must listen on loopback only, behind whatever lets people in.
+them. A recording is served once all of it is here and fitted its digest, under a name that tells nobody's number.
+There is no login yet: it must listen on loopback only, behind whatever lets people in.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ from jinja2 import Environment, FileSystemLoader
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 import edge
 from edge.gate import Gate, address, split
-from sync.hq import reports
+from sync.hq import reports, voices
 from sync.hq.view import trouble, view
 
 HERE = Path(__file__).parent
@@ -46,6 +47,7 @@ class Looks:
         self._shown: dict[str, Any] = {}
         self._due = 0.0  # this and the next on the monotonic clock
         self._callers: int | None = None
+        self._answers: list[dict[str, Any]] | None = None
         self._callers_due = 0.0
         self._counting = threading.Lock()
 
@@ -61,7 +63,8 @@ class Looks:
     def _look(self, now_ms: int) -> dict[str, Any]:
         try:
             with closing(reports.connect(self._path)) as db:
-                return view(reports.overview(db, now_ms), self._callers, reports.receiver(self._path, now_ms))
+                found = {**reports.overview(db, now_ms), **voices.look(db, now_ms), "answers": self._answers}
+                return view(found, self._callers, reports.receiver(self._path, now_ms))
         except FileNotFoundError:
             return trouble("absent")
         except Exception as why:  # out of a damaged file anything may come, letters that are none included
@@ -69,14 +72,16 @@ class Looks:
             return trouble("absent" if "no such table" in str(why) else "unreadable", str(why))
 
     def count_callers(self) -> None:
-        """Count today's different callers again, when it is due: it takes at most a twentieth of the time."""
+        """Count today's different callers and all answers again, when it is due: it takes at most a twentieth of the
+        time."""
         if time.monotonic() < self._callers_due or not self._counting.acquire(blocking=False):
             return
         try:
             began = time.monotonic()
             self._callers = reports.callers(self._path, int(self._clock() * 1000))
+            self._answers = voices.answers(self._path)
         except Exception:  # the page says why: it reads the same file
-            self._callers = None
+            self._callers = self._answers = None
         finally:
             took = time.monotonic() - began
             self._callers_due = time.monotonic() + max(1.5, 20 * took)
@@ -103,12 +108,20 @@ def application(
         return answer("hq_live.html")
 
     def figures(request: Request) -> Response:
-        return HTMLResponse(pages.get_template("figures.html").render(**frame, figures=reports.FIGURES))
+        meant = {**reports.FIGURES, "grievances": voices.OPEN, "answers": voices.ANSWERS}
+        return HTMLResponse(pages.get_template("figures.html").render(**frame, figures=meant))
+
+    def sound(request: Request) -> Response:
+        file = voices.file(path, request.path_params["name"])
+        if file is None:
+            return PlainTextResponse("There is no such recording here, or not all of it yet.\n", 404)
+        return FileResponse(file, media_type="audio/ogg")
 
     def api(request: Request) -> Response:
         return JSONResponse(looks.now(), background=BackgroundTask(looks.count_callers))
 
-    routes = [Route("/", page), Route("/live", live), Route("/figures", figures), Route("/api/overview", api)]
+    routes = [Route("/", page), Route("/live", live), Route("/figures", figures), Route("/api/overview", api),
+              Route("/recordings/{name}", sound)]  # fmt: skip
     return Gate(Starlette(routes=[*routes, Mount("/static", StaticFiles(directory=SHARED / "static"))]), host)
 
 

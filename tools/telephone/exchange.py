@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Literal, NamedTuple, Protocol
@@ -110,14 +110,17 @@ class Phone:
 
 
 class Exchange:
-    """All telephones and the lines that they can ring. `samples` are what the button says, in turn, for those who have
-    no microphone."""
+    """All telephones and the lines that they can ring. `samples` gives what the button says, in turn, for those who
+    have no microphone."""
 
-    def __init__(self, lines: Sequence[Line], samples: Sequence[bytes], chance: Random | None = None) -> None:
+    def __init__(
+        self, lines: Sequence[Line], samples: Callable[[], Sequence[bytes]], chance: Random | None = None
+    ) -> None:
         self.lines: Mapping[str, Line] = {line.about.key: line for line in lines}
-        self._samples, self._said = list(samples), 0
+        self._samples, self._said = samples, 0
         self._chance = chance or Random()
         self._phones: dict[str, Phone] = {}
+        self._ending = False
 
     def new(self) -> Phone:
         """A telephone for one more tab."""
@@ -146,6 +149,8 @@ class Exchange:
 
     def dial(self, phone: Phone, key: str) -> None:
         """Ring a line. Raises Refused."""
+        if self._ending:
+            raise Refused("The voters have gone home, and so should you.")
         if phone.busy:
             raise Refused("One call at a time: hang up first.")
         if sum(one.busy for one in self._phones.values()) >= MOST_CALLS:
@@ -168,9 +173,10 @@ class Exchange:
 
     def say_sample(self, phone: Phone) -> float:
         """Say the next sentence for her; returns its length in seconds."""
-        sample = self._samples[self._said % len(self._samples)]
-        self._said += 1
+        samples = self._samples()
+        sample = samples[self._said % len(samples)]
         self._leg(phone).speak(sample)
+        self._said += 1
         return len(sample) / 16_000
 
     def write(self, phone: Phone, key: str, text: str) -> None:
@@ -179,8 +185,9 @@ class Exchange:
         phone.deliver(key, text, mine=True)
 
     def close(self) -> None:
-        """End every call."""
-        for phone in self._phones.values():
+        """End every call, and take no more. From any thread."""
+        self._ending = True
+        for phone in list(self._phones.values()):
             self.hang_up(phone)
 
     def _line(self, key: str) -> Line:

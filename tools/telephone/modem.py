@@ -23,6 +23,7 @@ from tools.telephone.story import Told, of_rows
 
 PATIENCE_S, TALK_S, RINGS_S = 40.0, 185.0, 25.0
 AGAIN_S = 12.0  # a plain modem never says that a caller gave up: rings that come sooner are the same call to its box
+READ_S = 0.5  # between two looks into a ledger
 CONTINUED = 4000  # rows of a ledger that are looked through for one call
 
 
@@ -108,8 +109,9 @@ class Line:
         with closing(Reader(self.ledger)) as ledger:
             head = ledger.head()[0]
             rows = [Row(*row) for row in ledger.rows(max(0, head - CONTINUED), CONTINUED)]  # type: ignore[arg-type]
+            rows = [row._replace(caller=unseal(row.caller)) for row in rows]
             place = max(
-                (i for i, row in enumerate(rows) if row.kind == "call" and not row.of and unseal(row.caller) == number
+                (i for i, row in enumerate(rows) if row.kind == "call" and not row.of and row.caller == number
                  and (row.state == "unreached") is outgoing),
                 default=-1,
             )  # fmt: skip
@@ -124,6 +126,7 @@ class ModemLeg:
         self._line, self._call, self._phone = line, call, phone
         self.incoming = call.outgoing
         self._given = 0
+        self._since_ms = int(time.time() * 1000) - 2000
         self._read_at, self._story = 0.0, list[Told]()
 
     @property
@@ -151,7 +154,7 @@ class ModemLeg:
             back = " They will ring you back in a moment." if self._line.about.mode == "callback" else ""
             return f"It rang, and was cut after {max(1, round(took))} ms. You paid nothing.{back}"
         if call.fate == "answered":
-            return "You paid nothing for this call: they rang you." if self.incoming else "This call was answered."
+            return "You paid nothing: they rang you." if self.incoming else "It was answered: this cost the caller."
         told = {
             "busy": "Busy: somebody else is in that line just now.",
             "unreachable": "There is no network at that number just now.",
@@ -192,25 +195,29 @@ class ModemLeg:
             self._line.gave_up(self._phone)
 
     def story(self) -> Sequence[Told]:
-        """What the box has written down of it so far; read again half a second after the last time."""
+        """What the box has written down of it so far."""
         now, line = time.monotonic(), self._line
-        if line.menu is None or self._call.answered_at is None or now < self._read_at:
+        if self._call.rang_at is None or now < self._read_at:
             return self._story
         try:
             rows, call, chosen = line.rows(self._phone.number, self.incoming)
         except (FileNotFoundError, sqlite3.Error):
             return self._story
-        self._read_at = now + 0.5
-        first = next((row.state for row in rows if row.kind == "language"), "")
-        language = line.menu.languages[0] if first else chosen or line.menu.languages[0]
-        self._story = of_rows(rows, call, line.menu, language)
+        self._read_at = now + READ_S
+        if rows and rows[0].at_ms >= self._since_ms:
+            first = next((row for row in rows if row.kind == "language"), None)
+            language = "" if first else chosen  # what she chose in this call was not spoken before
+            spoken = language or (line.menu.languages[0] if line.menu else "")
+            self._story = of_rows(rows, call, self._phone.number, line.menu, spoken)
         return self._story
 
 
 class Unreachable:
     """A call that found no network."""
 
-    incoming, state, tone, seconds = False, "over", "unreachable", 0
+    incoming, seconds = False, 0
+    state: State = "over"
+    tone: Tone = "unreachable"
     words = "There is no network at that number just now: its modem is unplugged."
 
     def fresh(self) -> bytes:

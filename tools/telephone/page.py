@@ -66,7 +66,7 @@ def application(exchange: Exchange, title: str, links: Mapping[str, str]) -> Gat
         return JSONResponse({"phone": phone.id, "number": phone.number})
 
     def hers(do: Handler, token: bool = True) -> Callable[[Request], Awaitable[Response]]:
-        """A request of one telephone."""
+        """A request of one telephone; without a `token` it only looks, and one that is not known is no error."""
 
         @wraps(do)
         async def handle(request: Request) -> Response:
@@ -74,7 +74,7 @@ def application(exchange: Exchange, title: str, links: Mapping[str, str]) -> Gat
                 return _no("Load this page anew.", 403)
             phone = exchange.phone(request.headers.get("x-phone", ""))
             if phone is None:
-                return _no("This telephone is not known any more.", 404)
+                return JSONResponse({"state": "unknown"}) if not token else _no("This telephone is not known.", 404)
             try:
                 return JSONResponse(await do(phone, request) or {})
             except Refused as why:
@@ -228,4 +228,3 @@ class Served:
         self._server.should_exit = True
         self._thread.join(5)
         self._ears.close()
-

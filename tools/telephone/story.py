@@ -27,37 +27,60 @@ class Told(NamedTuple):
 
 
 def spoken(menu: Menu, clips: Iterable[Clip]) -> list[Told]:
-    """What these clips say, an entry for each language in a row; a key stands behind what it is for."""
+    """What these clips say, an entry for each language in a row, a line for each clip; keys and digits stand behind
+    what they belong to."""
     found: list[Told] = []
     for clip in clips:
         words = text(menu, clip) or f"({clip.name})"
         if found and found[-1].language == clip.language:
-            joint = " … " if clip.name.startswith("press-") else " "
+            joint = {"press": " … ", "digit": " "}.get(clip.name.partition("-")[0], "\n")
             found[-1] = found[-1]._replace(words=found[-1].words + joint + words)
         else:
             found.append(Told("box", words, clip.language))
     return found
 
 
-def of_rows(rows: Sequence[Row], call: int, menu: Menu, language: str) -> list[Told]:
-    """The story of the call whose own row is `call`, from the ledger's rows in their order. `language` is spoken until
-    another one is chosen."""
+def of_rows(rows: Sequence[Row], call: int, number: str, menu: Menu | None, language: str) -> list[Told]:
+    """The story of the call whose own row is `call`, and of the SMS to its caller's `number`, from the ledger's rows in
+    their order. `language` is spoken until another one is chosen."""
     mine, found = {call}, list[Told]()
     for row in rows:
         extra = json.loads(row.extra) if row.extra else {}
-        if row.kind == "language" and found:
-            language = row.state
-        if row.of in mine or extra.get("call") == call:
+        ours = row.seq in mine or row.of in mine or extra.get("call") == call
+        if row.kind in ("language", "optout", "message") and row.caller == number and not row.of:
+            language = row.state if row.kind == "language" else language
+            ours = True
+        if ours:
             mine.add(row.seq)
             found += _entries(row, extra, menu, language)
-        elif row.kind == "optout" and found:
-            found.append(Told("book", "nothing is sent to this number any more"))
     return found[-LAST:]
 
 
-def _entries(row: Row, extra: dict[str, object], menu: Menu, language: str) -> list[Told]:
-    if row.kind == "step":
+_CALLS = {
+    "missed": "your call is on the disk",
+    "talked": "the call is answered",
+    "unreached": "a call to you is on the disk",
+    "called-back": "you were reached",
+    "gave-up": "you hung up first",
+}
+
+_ENDS = {
+    "done": "the call has come to its end",
+    "hung-up": "you hung up",
+    "opted-out": "you wanted no more calls",
+    "limit": "the call has lasted as long as one may",
+}
+
+
+def _entries(row: Row, extra: dict[str, object], menu: Menu | None, language: str) -> list[Told]:
+    if row.kind == "step" and menu is not None:
         return _step(row.state, str(extra.get("node", "")), str(extra.get("key", "")), menu, language)
+    if row.kind == "call" and row.state in _CALLS and not row.seconds:
+        return [Told("book", f"{_CALLS[row.state]}, row {row.seq}")]
+    if row.kind == "message" and extra.get("direction", "out") == "out":
+        return [Told("book", f"the SMS to you is {row.state}")]
+    if row.kind == "optout":
+        return [Told("book", "nothing is sent to this number any more")]
     if row.kind == "answer":
         return [Told("book", f"answer to {extra.get('issue')}: {row.state}")]
     if row.kind == "consent":
@@ -65,21 +88,20 @@ def _entries(row: Row, extra: dict[str, object], menu: Menu, language: str) -> l
     if row.kind == "recording" and row.of:
         seconds = f", {row.seconds} s" if row.seconds else ""
         return [Told("book", f"recording {row.state}{seconds}")] if row.state else []
-    if row.kind == "case":
+    if row.kind == "case" and menu is not None and not row.of:
         reference = str(extra.get("reference", ""))
-        told = spoken(menu, prompts.reference(reference, language)[: len(reference) + 1]) if reference else []
-        return [Told("book", f"case {reference} is {row.state}".replace("  ", " ")), *told]
+        told = spoken(menu, prompts.reference(reference, language)[: len(reference) + 1])
+        return [Told("book", f"case {reference} is {row.state}"), *told]
     return []
 
 
 def _step(what: str, node: str, key: str, menu: Menu, language: str) -> list[Told]:
     if what == "connected":
-        names = [name for name in ("identity", "welcome") if (name, language) in menu.texts]
-        return spoken(menu, [Clip(name, language) for name in names if name == "welcome"])
+        return spoken(menu, [Clip("welcome", language)])
     if what == "enter":
         return spoken(menu, _said_at(node, menu, language))
     if what == "end":
-        return [Told("book", {"done": "the call has come to its end", "hung-up": "the caller hung up"}.get(key, key))]
+        return [Told("book", _ENDS.get(key, key))]
     yours = {"key": f"press {key}", "invalid": f"press {key}, which does nothing here", "speech": "talk in between"}
     if what in yours:
         return [Told("you", yours[what])]

@@ -81,12 +81,13 @@ async function look() {
       cache: "no-store",
       signal: AbortSignal.timeout(PATIENCE_MS),
     });
-    if (answer.status === 404) await begin();
-    else if (answer.ok) show(await answer.json());
+    const told = await answer.json();
+    if (told.state === "unknown") await begin();
+    else if (answer.ok) show(told);
   } catch {
     show({ ...seen, state: seen.state === "idle" ? "idle" : "over", tone: "", words: "The demo has ended." });
   }
-  clearTimeout(timer);
+  clearTimeout(timer); // others may have looked meanwhile
   timer = setTimeout(look, document.hidden ? HIDDEN_MS : EVERY_MS);
 }
 
@@ -162,13 +163,18 @@ function showCall(told, before) {
   const status = one("[data-status]");
   status.setAttribute("aria-live", state === "talking" ? "off" : "polite"); // nobody wants to hear the seconds
   put("[data-status]", SAID[state](told));
-  put("[data-caption]", live ? (told.story.filter(({ who }) => who === "box").at(-1)?.words ?? "") : "");
+  put("[data-caption]", live ? caption(told.story) : "");
   for (const button of all("[data-mic], [data-sample]")) button.disabled = state !== "talking";
   one("[data-accept]").hidden = state !== "incoming";
   one("[data-hang-up]").hidden = !live;
   put("[data-hang-up-words]", state === "incoming" ? "Refuse" : "Hang up");
   one("[data-done]").hidden = live;
   showMeter(state === "talking" ? speaker.level : 0);
+}
+
+function caption(story) {
+  if (story.findLast(({ words }) => words.startsWith("recording"))?.words === "recording begins") return "You are being recorded. Speak; # ends it.";
+  return story.filter(({ who }) => who === "box").at(-1)?.words ?? "";
 }
 
 // What happens once, when the state is another one.
@@ -198,7 +204,6 @@ function showMeter(level) {
 
 function showStory(story) {
   const list = one("[data-story]");
-  if (!story.length && seen.state !== "calling" && list.children.length && seen.state !== "talking") return; // the last call's stays
   story.forEach(({ who, words, language }, at) => {
     const entry = list.children[at] ?? list.appendChild(document.createElement("li"));
     if (entry.textContent === words && entry.className === who) return;
