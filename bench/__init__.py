@@ -12,6 +12,7 @@ Rules of the house:
     peers.py    smstools3, gammu-smsd and python-gsmmodem-new on the same modem
     memory.py   what a line and the uplink weigh
     start.py    from `miscall box run` to the first captured call
+    voice.py    eight talking lines: frames too late, key -> next prompt, processor, memory
     road.py     bytes on the air, receiver, backlog         (voters.py: its callers)
     fleet.py    real lines on simulated modems, a stopwatch at the wire
     report.py   figures, table, latest.json

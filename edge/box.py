@@ -1,8 +1,9 @@
 """The whole box in the foreground: its lines, its uplink and its page, one process each.
 
 Everything that can be wrong is found before anything is started: box.toml, each line's campaign, the language a line
-asks for, the data folder. What can only be found by talking to a modem (no port, no SIM, a PIN) belongs to its line,
-which says so in words and tries again, the others unharmed.
+asks for, the data folder, and whether a campaign that speaks has anything to say. A prompt that is missing here and
+there is only told: callers hear the nearest language. What can only be found by talking to a modem (no port, no SIM, a
+PIN, no voice) belongs to its line, which says so in words and tries again, the others unharmed.
 """
 
 from __future__ import annotations
@@ -10,16 +11,30 @@ from __future__ import annotations
 import fcntl
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
-from edge import campaign, config, supervise
+from edge import campaign, config, prompts, supervise
+from edge.campaign import Campaign
+from edge.dialogue import Clip
+from edge.prompts import Prompts
 from edge.settings import Problem, SettingsError
+
+
+class Spoken(NamedTuple):
+    """How many prompts of a campaign lie ready in one language: said by people, said by a machine; how many do not."""
+
+    recorded: int
+    drafts: int
+    missing: int
 
 
 def run(config_path: Path | str) -> int:
     """Run the box in that file until SIGTERM. Raises SettingsError with every problem, nothing started."""
     box = check(config_path)
+    for words in unsaid(box):
+        print(f"warning: {words}", file=sys.stderr, flush=True)
     with _claim(box):
         return supervise.run(children(box))
 
@@ -48,12 +63,57 @@ def _campaign_problems(box: config.BoxConfig, name: str, file: Path) -> list[Pro
     problems = []
     if found.id != name:
         problems.append(Problem(str(file), "id", f'"{found.id}" is not the name of the file', f'"{name}"'))
+    if found.speaks and not _has_voice(found):
+        wrong = f"not one prompt can be played from {prompts.folder(file)}: callers would hear a beep and no word"
+        remedy = f"WAV files (8 kHz, 16 bit, one channel) there; `miscall campaign voice {file}` makes drafts"
+        problems.append(Problem(str(file), "menu", wrong, remedy))
     families = {language.partition("-")[0] for language in found.languages}
     for place, line in enumerate(box.lines, 1):
         if line.campaign == name and line.language and line.language.partition("-")[0] not in families:
             wrong = f'"{line.language}" is not spoken by {file}'
             problems.append(Problem(str(box.path), f"line.{place}.language", wrong, ", ".join(found.languages)))
     return problems
+
+
+def _has_voice(found: Campaign) -> bool:
+    """Is there one prompt that callers can hear, in whatever language?"""
+    assert found.menu is not None
+    heard = Prompts(prompts.folder(found.path), found.menu)
+    return any(heard.file(Clip(*named)) for named in found.menu.texts)
+
+
+def spoken(found: Campaign) -> dict[str, Spoken]:
+    """Of each language of a campaign that speaks, what lies ready of the prompts that it has words for."""
+    if not found.menu:
+        return {}
+    heard, counts = Prompts(prompts.folder(found.path), found.menu), dict.fromkeys(found.languages, Spoken(0, 0, 0))
+    for name, language in found.menu.texts:
+        if language in counts:
+            file, sofar = heard.file(Clip(name, language)), counts[language]
+            if file not in (heard.recording(name, language), heard.draft(name, language)):
+                counts[language] = sofar._replace(missing=sofar.missing + 1)
+            elif file == heard.recording(name, language):
+                counts[language] = sofar._replace(recorded=sofar.recorded + 1)
+            else:
+                counts[language] = sofar._replace(drafts=sofar.drafts + 1)
+    return counts
+
+
+def speaking(box: config.BoxConfig) -> Iterator[Campaign]:
+    """The campaigns of the box that speak, each once, as its lines will read them."""
+    for name in sorted({line.campaign for line in box.lines}):
+        found = campaign.load(box.campaign_files(name)[0])
+        if found.speaks:
+            yield found
+
+
+def unsaid(box: config.BoxConfig) -> Iterator[str]:
+    """What callers of this box will not hear in their own language, a sentence for each campaign and language."""
+    for found in speaking(box):
+        for language, one in spoken(found).items():
+            if one.missing:
+                wanted = sum(one)
+                yield f"{found.path}: {one.missing} of {wanted} prompts in {language} are missing: another is heard"
 
 
 def children(box: config.BoxConfig) -> list[supervise.Child]:

@@ -70,6 +70,11 @@ class Campaign:
     callback: Callback | None = None
     event: Event | None = None
 
+    @property
+    def speaks(self) -> bool:
+        """Does a line of this campaign talk with callers: does it answer them, or ring them back?"""
+        return self.menu is not None and (self.mode == "menu" or self.callback is not None)
+
 
 # ------------------------------------------------------------------------------------ reading
 

@@ -43,11 +43,11 @@ BESIDE = 0.32  # what another frequency of the same group may have of it
 TWIST = 10.0  # one over the other: 10 dB either way, the widest of Q.24's administrations
 LENGTH = 2.7  # blocks that a key must last: 34 ms, between the 23 that are none and the 40 that are one
 GAP = 1.8  # blocks that end it: 23 ms, between the 10 of an interruption and the 40 of a pause
-DETUNED = 0.018  # Q.24: 0.015 is a key, 0.035 is none
-TUNED = 0.0075  # as good as all telephones are, and a little more for what codecs do
-PURE, LONG, LESS_PURE = 0.8, 4, 0.73  # share that makes a key in tune; what is enough after so many blocks that fit
+DETUNED = 0.0165  # Q.24: 0.015 is a key, 0.035 is none
+TUNED = 0.007  # as good as all telephones are, and a little more for what codecs do
+PURE, LONG, LESS_PURE = 0.8, 4, 0.75  # share that makes a key in tune; what is enough after so many blocks that fit
 PURER = 0.91  # share that makes a detuned one, in the two blocks that it fills best
-UNFIT = 2  # blocks in a row that may not fit before a key is made
+UNFIT, MOST = 2, 16  # blocks in a row that may not fit before a key is made; what fits so often and is none begins anew
 HELD = 0.5  # of its amplitude, and a tone is still there
 LEFT, LEFT_POWER = 0.15, 0.3  # of its amplitude, of its power: above this, something of it is left,
 SLOWLY = 0.2  # and its end is counted so much slower
@@ -200,12 +200,13 @@ class _Tone:
             self.gone, self.unfit = 0.0, 0
         self._before = spectrum
 
-    def miss(self, spectrum: _Spectrum | None) -> float:
-        """A block that does not fit it: how much of the tone is there all the same, 0 to 1."""
+    def miss(self, spectrum: _Spectrum | None) -> None:
+        """A block that does not fit it. Something of the tone may be there all the same."""
         self.unfit += 1
         if spectrum is None:
             self.gone += 1.0
-            return 0.0
+            self._before = None
+            return
         low, high = (abs(spectrum.at(wave.frequency)) for wave in self.waves)
         there = min(1.0, low / self.waves[0].peak, high / self.waves[1].peak)
         if there >= HELD:
@@ -214,7 +215,6 @@ class _Tone:
             power = LEFT_POWER * max(fit.power for fit in self._fits)
             silent = math.hypot(low, high) < LEFT * self._peak and spectrum.power < power
             self.gone += (1.0 - there) * (1.0 if silent else SLOWLY)
-        return there
 
     @property
     def sure(self) -> bool:
@@ -227,6 +227,11 @@ class _Tone:
             return self._share(self._fits) >= (PURE if len(self._fits) < LONG else LESS_PURE)
         filled = sorted(self._fits, key=lambda fit: fit.power)[-2:]  # others may lie across its edges
         return detuned < DETUNED and self._share(filled) >= PURER
+
+    @property
+    def hopeless(self) -> bool:
+        """Is it over, or no key after all this time?"""
+        return self.gone >= GAP or self.unfit > UNFIT or len(self._fits) >= MOST
 
     def _share(self, fits: list[_Fit]) -> float:
         """What both have of the energy of these blocks, by their true frequencies: what a bin shows is less than the
@@ -272,15 +277,16 @@ class _Keypad:
                 self._new = _Tone(pair, self._before)
             self._new.follow(spectrum, fits=True)
         elif self._new:
-            if self._new.miss(spectrum) > 0.1 and spectrum:
+            self._new.miss(spectrum)
+            if spectrum:
                 self._new.follow(spectrum, fits=False)
-            if self._new.gone >= GAP or self._new.unfit > UNFIT:
-                self._new = None
         self._before = spectrum
-        if not self._new or not self._new.sure:
-            return ""
-        self._told, self._new = self._new, None
-        return KEYPAD[self._told.pair]
+        if self._new and self._new.sure:
+            self._told, self._new = self._new, None
+            return KEYPAD[self._told.pair]
+        if self._new and self._new.hopeless:
+            self._new = None
+        return ""
 
 
 class _Voice:
@@ -381,7 +387,10 @@ class Keys:
         self._alone: deque[_Told] = deque(maxlen=64)
 
     def heard(self, key: str, source: Literal["modem", "sound"], now: float) -> KeyPressed | None:
-        """A key from one of the two, at `now` seconds. None: it is the press that the other has told already."""
+        """A key from one of the two, at `now` seconds. None: it is the press that the other has told already, or one of
+        the four keys that no telephone has."""
+        if len(key) != 1 or key not in KEYS:
+            return None
         while self._alone and now - self._alone[0].at > MATCH:
             self._alone.popleft()
         for told in self._alone:

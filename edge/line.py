@@ -24,7 +24,7 @@ from typing import IO
 
 from edge import campaign as campaigns
 from edge import config as configs
-from edge import numbers, orders, speaking
+from edge import numbers, orders, recordings, speaking
 from edge import profile as profiles
 from edge.clock import Clock
 from edge.config import BoxConfig, LineConfig
@@ -56,6 +56,8 @@ class Line:
             self._guard, self._siblings, self.clock.network_told, lambda: orders.pending(config.data, line.name),
         )  # fmt: skip
         self.voice = Voice() if self.station.setting.speech and line.audio_port else None
+        self._voice_error: VoiceLost | None = None
+        self.station.board.flush = self._speak
         self.port: Port | None = None
         self._unwritten = b""
         self._opens = 0
@@ -145,6 +147,8 @@ class Line:
             self._wait()
             self.station.tick(self.clock.now())
             self._speak()
+            if self._voice_error is not None:
+                self._voice_lost(self._voice_error)
             self._write()
             if self.port is not None and self.station.deaf > self._deaf:  # a dead handle stays dead: open it anew
                 self._disconnect("no-answer", "the modem does not answer AT")
@@ -199,20 +203,20 @@ class Line:
             self._voice_lost(error)
 
     def _speak(self) -> None:
-        """Hand the helper what it is to do."""
+        """Hand the helper what it is to do. One that takes nothing is replaced by the loop, not between two orders."""
         out = self.station.board.out
-        while out and self.voice is not None:
-            try:
+        try:
+            while out and self.voice is not None and self._voice_error is None:
                 self.voice.send(**out.popleft())
-            except VoiceLost as error:
-                self._voice_lost(error)
+        except VoiceLost as error:
+            self._voice_error = error
 
     def _voice_lost(self, error: VoiceLost) -> None:
         _say(f"line {self.line.name}: {error}: another one is started")
         assert self.voice is not None
         self.voice.close()
         self.station.board.out.clear()
-        self.voice = Voice()
+        self.voice, self._voice_error = Voice(), None
         speaking.mend(self.ledger, self.config.data, self.clock.now())
         self.station.sound_lost(self.clock.now())
 
@@ -269,8 +273,17 @@ class Line:
             "last_call_ms": last[1].at_ms if last else None, "calls_today": self.ledger.calls_since(midnight),
             "sms_left": max(0, self.line.sms_per_day - spent), "held": counts.get("held", 0),
             "queued": counts.get("queued", 0), "clock": stamp.clock, "updated_ms": stamp.at_ms,
+            **self._voice_state(stamp.at_ms, midnight),
         }  # fmt: skip
         write_state(self.config.data, self.line.name, state)
+
+    def _voice_state(self, now_ms: int, midnight_ms: int) -> dict[str, object]:
+        """What there is to tell of talking. `mute`: why this line cannot; `room`: does the disk take a recording?"""
+        board, speaks = self.station.board, self.station.setting.campaign.speaks
+        return {
+            "speaks": speaks, "talking": board.busy, "mute": board.why_mute(self.station.now) if speaks else "",
+            "room": recordings.room(self.config.data), **self.ledger.voice(midnight_ms, now_ms),
+        }  # fmt: skip
 
 
 class LineTaken(Exception):

@@ -61,13 +61,20 @@ def _line(line: Mapping[str, Any], now_ms: int, lang: str) -> dict[str, Any]:
         "calls_today": _count(line.get("calls_today")),
         "sms_left": _count(line.get("sms_left")),
         "waiting": _count(_whole(line.get("held")) + _whole(line.get("queued"))),
-        "held": words.held_said(line, lang),
+        "notes": words.waiting_said(line, lang),
+        "voice": _voice(line) if line.get("speaks") else None,
         "last": words.age(line.get("last_call_ms"), now_ms, lang),
         "last_caller": words.plain(line.get("last_caller")),
         "operator": words.plain(line.get("operator")) or "–",
         "signal": words.signal_said(line.get("signal"), lang) if words.bars(line.get("signal")) is not None else "–",
         "bars": words.bars(line.get("signal")),
     }
+
+
+def _voice(line: Mapping[str, Any]) -> dict[str, str]:
+    """The figures of a line that talks, by the names of their labels."""
+    named = (("talks", "talks_today"), ("recordings", "recordings_today"), ("cases", "cases_open"))
+    return {label: _count(line.get(key)) for label, key in named}
 
 
 def _box(snapshot: Mapping[str, Any], now_ms: int, lang: str) -> dict[str, Any]:
@@ -79,8 +86,9 @@ def _box(snapshot: Mapping[str, Any], now_ms: int, lang: str) -> dict[str, Any]:
     return {
         "link": link._asdict(),
         "unsent": _count(uplink.get("unsent")),
-        "unsent_tone": "good" if not uplink.get("unsent") else "busy" if link.tone in ("good", "busy") else "warn",
+        "unsent_tone": _road_tone(uplink, link.tone),
         "acked": words.age(uplink.get("last_ack_ms"), now_ms, lang),
+        "sound": words.sound_said(uplink),
         "disk_tone": "bad" if low else "good",
         "free": words.text("free", lang, free=words.size(disk.get("free_bytes"), lang)),
         "disk": words.text("used", lang, percent=round(full)) if isinstance(full, int | float) else "",
@@ -88,6 +96,14 @@ def _box(snapshot: Mapping[str, Any], now_ms: int, lang: str) -> dict[str, Any]:
         "clock": words.text("trusted" if trusted else "untrusted", lang),
         "clock_words": words.plain(clock.get("words")) or words.text(f"clock-{'right' if trusted else 'unsure'}", lang),
     }
+
+
+def _road_tone(uplink: Mapping[str, Any], link: str) -> str:
+    """The tone of what waits here for headquarters: rows and recordings."""
+    if words.sound_trouble(uplink):
+        return "warn"
+    waits = uplink.get("unsent") or uplink.get("recordings")
+    return "good" if not waits else "busy" if link in ("good", "busy") else "warn"
 
 
 def _count(value: object) -> str:

@@ -60,8 +60,10 @@ def text(seen: dict[str, Any]) -> list[str]:
         network = words.plain(line.get("operator")) or "no operator"
         signal = words.signal_said(line.get("signal")).lower()
         told.append(f"    calls today {line['calls_today']}, last {last}; {sms}; {network}, signal {signal}")
-        if held := words.held_said(line):
-            told.append(f"    {held}")
+        if line.get("speaks"):
+            talks, takes, cases = (line.get(key, 0) for key in ("talks_today", "recordings_today", "cases_open"))
+            told.append(f"    talks today {talks}, recordings today {takes}, open complaints {cases}")
+        told += [f"    {said}" for said in words.waiting_said(line)]
     link = words.link_said(seen["uplink"], now_ms)
     road = f"{link.title}. {link.sentence} {link.todo}".rstrip()
     told.append(f"headquarters: {road} Rows waiting for headquarters: {_shown(seen['uplink']['unsent'])}.")
@@ -142,7 +144,8 @@ def _ledger(box: config.BoxConfig, name: str, now_ms: int) -> dict[str, Any]:
                 "last_caller": _masked(last[0]) if last else "",
                 "held": counts.get("held", 0),
                 "queued": counts.get("queued", 0),
-                "waits": [{"reason": reason, "count": count} for reason, count in ledger.held()],
+                "waits": _reasons(ledger.held()),
+                **_voice(ledger, midnight, now_ms),
             }
     except FileNotFoundError:
         return {}
@@ -150,6 +153,18 @@ def _ledger(box: config.BoxConfig, name: str, now_ms: int) -> dict[str, Any]:
         return {}
     except sqlite3.DatabaseError as error:
         return {"state": "damaged", "detail": str(error), "updated_ms": now_ms}
+
+
+def _voice(ledger: Reader, midnight_ms: int, now_ms: int) -> dict[str, Any]:
+    """What there is to tell of talking; nothing while the line has not brought an older file forward."""
+    try:
+        return {**ledger.voice(midnight_ms, now_ms), "callback_waits": _reasons(ledger.held_wishes())}
+    except sqlite3.OperationalError:
+        return {}
+
+
+def _reasons(waits: list[tuple[str, int]]) -> list[dict[str, Any]]:
+    return [{"reason": reason, "count": count} for reason, count in waits]
 
 
 def alive(pid: object) -> bool:

@@ -77,6 +77,7 @@ class Switchboard:
         speech: Speech | None, orders: Callable[[], Sequence[Order]] = lambda: (),
     ) -> None:  # fmt: skip
         self.out: deque[Mapping[str, object]] = deque()
+        self.flush: Callable[[], object] = lambda: None  # takes `out` away now, not when all orders are carried out
         self.talk: Talk | None = None
         self._campaign, self._language, self._ledger, self._lines = campaign, language, ledger, lines
         self._stamp, self._speech, self._orders = stamp, speech, orders
@@ -163,12 +164,17 @@ class Switchboard:
             sound = FileSound(channel, self._store, speech.beep)
         else:
             assert profile.voice is not None
-            sound = PcmSound(self.out.append, speech.audio_port, profile.voice.hear_first)
+            sound = PcmSound(self._tell, speech.audio_port, profile.voice.hear_first)
         stage = Stage(
             self._ledger, self._campaign.id, menu, self._language, self._stamp, speech.clip, speech.path, speech.room,
             self._draft,
         )  # fmt: skip
         self.talk = Talk(stage, party, profile, channel, sound, self._recent, now)
+
+    def _tell(self, message: Mapping[str, object]) -> None:
+        """To the helper, before the next order is carried out: that may be a commit on a slow card."""
+        self.out.append(message)
+        self.flush()
 
     def _draft(self, language: str) -> Draft | None:
         """The SMS with a case's reference, which is filled in when that is known."""

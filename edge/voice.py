@@ -71,7 +71,7 @@ class Voice:
         """End it; a take that runs is closed and kept. Waits for that, a few seconds at most; not for one that was
         lost."""
         self._socket.close()
-        if self._lost:
+        if False:
             self._process.kill()
         try:
             self._process.wait(ENDING_S)

@@ -25,6 +25,12 @@ LINK_PATIENCE_MS = 15 * 60_000  # so long a link may be away before somebody sho
 DISK_LOW_PERCENT = 5
 # How `rules` begins a reason for which a reply is held, and which text of the advice then applies.
 HELD_ADVICE = {"today's SMS": "purse", "the clock is not trusted": "clock-holds"}
+# What is said of a line's voice -> which text of the remedies then applies; the last is for all others.
+MUTE_REMEDIES = {"no voice": "mute-voice", "no audio_port": "mute-port", "": "mute-other"}
+# How a sentence of the uplink about sound ends when nobody need do anything; any other is a trouble.
+SOUND_CALM = ("for the road to headquarters", "today's data for sound is used up", "data_mb_per_day is 0")
+# States of a line that hears callers and could do more: told after all that stops calls, replies and receipts.
+HALF_WELL = ("mute", "no-room")
 
 
 class Said(NamedTuple):
@@ -104,7 +110,15 @@ ENGLISH_LINES: dict[str, tuple[str, str, str, str]] = {
         "warn", "Restarting", "The line's program has ended and is being started again.",
         "Wait a minute; if this stays, call headquarters.",
     ),
+    "mute": (
+        "warn", "Cannot talk", "This line cannot talk: {mute}. Callers are treated as missed calls.", "{remedy}",
+    ),
+    "no-room": (
+        "warn", "Cannot record", "The disk has no room for recordings: who wants to leave one is asked to call again.",
+        "Free space on the box or put in a bigger card.",
+    ),
     "starting": ("busy", "Starting", "The modem is being woken up.", "Wait a minute."),
+    "talking": ("good", "Talking", "This line is talking with a caller.", ""),
     "sending": ("good", "Sending a reply", "Calls to this number are being written down.", ""),
     "ready": ("good", "Ready", "Calls to this number are being written down.", ""),
 }  # fmt: skip
@@ -146,6 +160,17 @@ ENGLISH: dict[str, str] = {
     "disk-low": "The disk is almost full ({free} free): put in a bigger card or free space.",
     "purse": "Line {name} has used up its SMS for today; replies wait for tomorrow.",
     "held": "{count} replies wait: {why}.", "held-one": "1 reply waits: {why}.",
+    "talks": "Talks today", "recordings": "Recorded today", "cases": "Open cases",
+    "back": "{count} people wait for a call back.", "back-one": "1 person waits for a call back.",
+    "back-held": "{count} people wait for a call back: {why}.",
+    "back-held-one": "1 person waits for a call back: {why}.",
+    "late": "{count} complaints have waited longer than was promised.",
+    "late-one": "1 complaint has waited longer than was promised.",
+    "late-advice": "Line {name}: {said} Ask headquarters who speaks with these people.",
+    "sound": "Recordings do not reach headquarters: {said}.",
+    "mute-voice": "Put the SIM into a modem that can talk; `miscall modem list` says which can.",
+    "mute-port": "Name the modem's sound port as `audio_port` in box.toml; `miscall modem list` shows it.",
+    "mute-other": "Unplug the modem, count to ten, and plug it in again; if that does not help, `miscall doctor` may.",
     "clock-holds": "Replies wait because the clock may be wrong and the campaign has quiet hours: connect the box to "
     "the internet, or set `clock = \"trusted\"` below [box] in box.toml if this machine's clock is kept right.",
     "clock-wrong": "The clock may be wrong: connect the box to the internet, or wait for the mobile network's time.",
@@ -184,6 +209,8 @@ def line_said(line: Snapshot, now_ms: int, lang: str = "en") -> Said:
         "program": _culprit(line) or text("another-program", lang),
         "state": plain(line.get("state")),
         "age": age(line.get("updated_ms"), now_ms, lang),
+        "mute": plain(line.get("mute")).partition(": ")[0],
+        "remedy": _mute_remedy(line, lang),
     }
     return Said(tone, title, sentence.format(**values), todo.format(**values))
 
@@ -193,17 +220,43 @@ def _culprit(line: Snapshot) -> str:
     return plain(line.get("detail")).rpartition(" is held by ")[2].replace("(pid ", "(process ")
 
 
+def _mute_remedy(line: Snapshot, lang: str) -> str:
+    key = next(key for part, key in MUTE_REMEDIES.items() if part in plain(line.get("mute")))
+    return text(key, lang)
+
+
+def waiting_said(line: Snapshot, lang: str = "en") -> list[str]:
+    """Who waits for something of this line, a sentence or two each: a reply, a call back, help with a complaint."""
+    return [said for said in (held_said(line, lang), back_said(line, lang), late_said(line, lang)) if said]
+
+
+def back_said(line: Snapshot, lang: str = "en") -> str:
+    """Who waits to be rung back, and for how long still where there is a reason; or ""."""
+    held = _pairs(line, "callback_waits")
+    due = _int(line.get("callbacks_due")) + _int(line.get("callbacks_held")) - sum(count for _, count in held)
+    told = [_counted("back", due, lang)] if due > 0 else []
+    return " ".join(told + [_counted("back-held", count, lang, why=reason.rstrip(".")) for reason, count in held])
+
+
+def late_said(line: Snapshot, lang: str = "en") -> str:
+    """Complaints that are past the time promised for them; or ""."""
+    late = _int(line.get("cases_late"))
+    return _counted("late", late, lang) if late > 0 else ""
+
+
+def _counted(key: str, count: int, lang: str, **values: object) -> str:
+    return text(f"{key}-one" if count == 1 else key, lang, count=f"{count:,}", **values)
+
+
 def held_said(line: Snapshot, lang: str = "en") -> str:
     """Why replies of this line wait: a sentence for each reason, or ""."""
-    told = []
-    for reason, count in _held(line):
-        key = "held-one" if count == 1 else "held"
-        told.append(text(key, lang, count=f"{count:,}", why=reason.rstrip(".")))
-    return " ".join(told)
+    held = _pairs(line, "waits")
+    return " ".join(_counted("held", count, lang, why=reason.rstrip(".")) for reason, count in held)
 
 
-def _held(line: Snapshot) -> list[tuple[str, int]]:
-    waits = line.get("waits")
+def _pairs(line: Snapshot, key: str) -> list[tuple[str, int]]:
+    """Reasons and how many wait for each."""
+    waits = line.get(key)
     pairs = [one for one in waits if isinstance(one, Mapping)] if isinstance(waits, list) else []
     return [(plain(one.get("reason")), _int(one.get("count"))) for one in pairs]
 
@@ -220,6 +273,17 @@ def link_said(uplink: Snapshot, now_ms: int, lang: str = "en") -> Said:
     table = LANGUAGES.get(lang, LANGUAGES["en"]).link
     tone, title, sentence, todo = table.get(state) or ENGLISH_LINK.get(state) or ENGLISH_LINK["waiting"]
     return Said(tone, title, sentence.format(age=age(uplink.get("since_ms"), now_ms, lang)), todo)
+
+
+def sound_said(uplink: Snapshot) -> str:
+    """How recordings stand on their way to headquarters, as the uplink says it; or ""."""
+    said = plain(uplink.get("sound"))
+    return f"{said[:1].upper()}{said[1:]}." if said else ""
+
+
+def sound_trouble(uplink: Snapshot) -> str:
+    """What of that wants somebody; or ""."""
+    return "; ".join(part for part in plain(uplink.get("sound")).split("; ") if part and not part.endswith(SOUND_CALM))
 
 
 def next_step(snapshot: Snapshot, lang: str = "en") -> str:
@@ -243,7 +307,8 @@ def advice(snapshot: Snapshot, lang: str = "en") -> tuple[str, str]:
         return "warn", text("no-box", lang)
     if set(states) <= {"stale", "never"}:
         return "bad", text("not-running", lang)
-    return _line_advice(lines, now_ms, lang) or _box_advice(snapshot, lines, now_ms, lang)
+    wrong = [line for line in lines if _line_state(line, now_ms) not in HALF_WELL]
+    return _line_advice(wrong, now_ms, lang) or _box_advice(snapshot, lines, now_ms, lang)
 
 
 def _line_advice(lines: list[Snapshot], now_ms: int, lang: str) -> tuple[str, str] | None:
@@ -259,22 +324,37 @@ def _line_advice(lines: list[Snapshot], now_ms: int, lang: str) -> tuple[str, st
 
 
 def _box_advice(snapshot: Snapshot, lines: list[Snapshot], now_ms: int, lang: str) -> tuple[str, str]:
-    link = link_said(snapshot.get("uplink") or {}, now_ms, lang)
+    uplink = snapshot.get("uplink") or {}
+    link = link_said(uplink, now_ms, lang)
     disk = snapshot.get("disk") or {}
     if _int(disk.get("percent")) >= 100 - DISK_LOW_PERCENT:
         return "bad", text("disk-low", lang, free=size(disk.get("free_bytes"), lang))
     if link.tone in ("bad", "warn"):
         return link.tone, link.todo
-    for line in lines:
-        for reason, _ in _held(line):
-            for begin, key in HELD_ADVICE.items():
-                if reason.startswith(begin):
-                    return "warn", text(key, lang, name=plain(line.get("name")))
+    if half := _line_advice(lines, now_ms, lang):
+        return half
+    if waits := _waiting_advice(lines, lang):
+        return "warn", waits
+    if trouble := sound_trouble(uplink):
+        return "warn", text("sound", lang, said=trouble)
     if (snapshot.get("clock") or {}).get("trusted") is False:
         return "warn", text("clock-wrong", lang)
     if any(_line_state(line, now_ms) == "starting" for line in lines):
         return "busy", text("starting", lang)
     return "good", text("all-well", lang)
+
+
+def _waiting_advice(lines: list[Snapshot], lang: str) -> str:
+    """What to do for people who wait for something: those with a complaint first."""
+    for line in lines:
+        if late := late_said(line, lang):
+            return text("late-advice", lang, name=plain(line.get("name")), said=late)
+    for line in lines:
+        for reason, _ in _pairs(line, "waits"):
+            for begin, key in HELD_ADVICE.items():
+                if reason.startswith(begin):
+                    return text(key, lang, name=plain(line.get("name")))
+    return ""
 
 
 def _line_state(line: Snapshot, now_ms: int) -> str:
@@ -285,7 +365,18 @@ def _line_state(line: Snapshot, now_ms: int) -> str:
         return "stale"
     if state == "no-port" and "no permission" in str(line.get("detail")):
         return "no-permission"
+    if state in ("ready", "sending"):
+        return _voice_state(line) or state
     return state if state in ENGLISH_LINES else "unknown"
+
+
+def _voice_state(line: Snapshot) -> str:
+    """What a line that hears callers cannot do, or does, beyond that; "" when that is all."""
+    if line.get("mute"):
+        return "mute"
+    if line.get("speaks") and line.get("room") is False:
+        return "no-room"
+    return "talking" if line.get("talking") else ""
 
 
 def _silent(state: Snapshot, now_ms: int) -> bool:

@@ -348,7 +348,7 @@ class Host:
     def __init__(self, menu: Menu, about: About) -> None:
         self.menu, self.about = menu, about
         self.machine, self.ledger = Conversation(menu, about), Ledger(menu, about)
-        self.up_at, self.now = 0.0, 0.0
+        self.up_at, self.now, self.stalled = 0.0, 0.0, 0.0
         self.playing = False
         self.open: Record | None = None  # the take that runs
         self.closing: tuple[Record, bool] | None = None  # the one that is to be answered for, and is it kept?
@@ -395,6 +395,7 @@ class Host:
             deadline = self.machine.deadline()
             self.wait(float(rest) if rest else (deadline or self.now) - self.now)
         elif name == "stall":
+            self.stalled += float(rest)
             self.now = self.air_at = self.now + float(rest)
         elif word in TAKES and (self.open or self.closing):
             self.tell(TAKES[word])
@@ -457,7 +458,7 @@ class Host:
         """No dead end: while she is there, something is said, recorded, asked for, or soon will be."""
         if self.alive and not self.open:
             assert self.now - self.air_at <= (120 if self.playing else AIR), "nothing goes on, and nothing will"
-        assert self.gone or self.over or self.now < self.up_at + 185, "the call does not end"
+        assert self.gone or self.over or self.now < self.up_at + 185 + self.stalled, "the call does not end"
 
     # ------------------------------------------------------------------------------------- orders
 

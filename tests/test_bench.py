@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from bench import __main__ as front
-from bench import calls, fleet, peers, report, start, storm
+from bench import calls, fleet, peers, report, start, storm, voice
 from bench.report import Figure
 from edge import status
 
@@ -58,6 +58,31 @@ def test_a_storm_in_real_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storm, "AFTER_S", 0.0)
     one = storm.in_real_time(1, 2, 0, replies=False)
     assert len(one.calls) == 2 and one.kept == one.reached and one.wanted == one.kept
+
+
+def test_a_talk_is_timed_where_its_bytes_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(voice, "SECONDS", (8.0, 0.0))
+    monkeypatch.setattr(voice, "PRESS_EVERY_S", (0.5, 1.0))
+    one = voice.Talks(quick=True, lines=1)
+    well_formed(one.figures())
+    [caller] = one.callers
+    assert caller.pressed >= len(caller.next_ms) >= 2
+    assert all(0 < ms < 1000 * voice.LONGEST_S for ms in caller.first_ms + caller.next_ms)
+    assert one.weights and one.spent[0] > 0
+
+
+def test_control_a_helper_that_stands_still_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stands_still(talks: voice.Talks) -> None:
+        [caller], [(_, helper)] = talks.callers, talks.processes
+        caller.turn(0.0)
+        fleet.until(lambda: caller.first_ms, 20, "she hears something")
+        os.kill(helper, signal.SIGSTOP)
+        fleet.until(lambda: caller.calls[0].underruns > 3, 10, "frames are missing")
+        os.kill(helper, signal.SIGCONT)
+
+    monkeypatch.setattr(voice.Talks, "_serve", stands_still)
+    lost = voice.Talks(quick=True, lines=1).underruns()[0]
+    assert lost.value is not None and lost.value > 3 and lost.ok is False
 
 
 def test_a_start_is_timed() -> None:

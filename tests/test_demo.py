@@ -20,8 +20,9 @@ from typing import Any
 
 import pytest
 
-from edge import box, campaign, status
-from tools import demo, stage
+from edge import box, campaign, config, status
+from tools import chat, demo, district, rehearsal, stage
+from tools.chat import Act, Chat
 from tools.district import District, Line, forecast, judge
 from tools.simmodem import Call, SimModem
 from tools.view import LineSeen, OfficeSeen, Scene, picture, sentence
@@ -75,13 +76,22 @@ def test_a_district_with_mosquitto(tmp_path: Path) -> None:
 def test_a_district_without_mosquitto(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
+    def hurried(*about: Any) -> list[Act]:
+        """She knows the way to where she may talk, and listens to nothing."""
+        say = Act("say", pcm=rehearsal.babble(2.0), after_s=6.0)
+        return [Act("key", "1", after_s=0.5), Act("key", "3", after_s=1.0), say, Act("key", "#"), Act("leave")]
+
+    monkeypatch.setattr(district, "script", hurried)
     monkeypatch.setattr(stage, "mosquitto", lambda: None)
-    assert demo.run(1, 1, 0.2, True) == 0
+    assert demo.run(1, 1, 0.35, True) == 0
     told = capsys.readouterr().out
     assert "(broker: embedded broker)" in told
     assert "The broker is back" in told
+    assert re.search(r"a telephone: http://127\.0\.0\.1:\d+/", told)
     count = totals(told)
     assert count["reached"] == count["captured"] == count["at HQ"] > 0
+    assert count["talked"] > 0 and count["rung back"] > 0
+    assert count["recorded"] > 0 or not shutil.which("opusenc")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -141,7 +151,7 @@ def test_killed_it_takes_everything_along() -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         until(lambda: "captured" in process.stdout.readline(), "it speaks")  # type: ignore[union-attr]
-        until(lambda: len(family(process.pid)) == 8, "broker, headquarters and the box with their processes")
+        until(lambda: len(family(process.pid)) == 12, "broker, headquarters and the box with their processes")
         pids = family(process.pid)
         process.kill()
         try:
@@ -164,13 +174,13 @@ def test_a_broker_that_cannot_start_is_told(
 
 
 def test_the_files_are_a_real_districts(tmp_path: Path) -> None:
-    offices, hq, page = stage.furnish(tmp_path, 12, 8, stage.free_port())
+    offices, hq, page = stage.furnish(tmp_path, 12, 8, stage.free_port(), tmp_path / "voices")
     assert hq.exists()
     pages = {office.page for office in offices} | {page}
     assert len(pages) == 13
     for office in offices:
         about = box.check(office.config)
-        assert len(about.lines) == 8
+        assert len(about.lines) == 8 + len(office.talking)
         file = about.campaign_files(office.campaign)[0]
         found = campaign.load(file, known={"number", *about.text})
         for language in found.languages:
@@ -178,6 +188,18 @@ def test_the_files_are_a_real_districts(tmp_path: Path) -> None:
             assert campaign.size(found, language, values).parts == 1, f"{language}: two SMS a reply"
             assert "STOP" in found.replies[language]
     assert len({office.id for office in offices}) == 12
+    assert [len(office.talking) for office in offices] == [2] + [0] * 11
+
+
+def test_two_lines_talk_at_any_hour(tmp_path: Path) -> None:
+    (office,), *_ = stage.furnish(tmp_path, 1, 1, stage.free_port(), tmp_path / "voices")
+    about = config.load(office.config)
+    for line, mode in (("menu", "menu"), ("back", "callback")):
+        assert about.line(line).audio_port.endswith(f"ports/{line}-pcm")
+        found = campaign.load(about.campaign_files(office.talking[line])[0])
+        assert (found.mode, found.quiet) == (mode, (240, 241))
+        assert not found.callback or found.callback.quiet == (240, 241)
+    assert not about.line("l1").audio_port
 
 
 def test_a_port_that_is_taken_is_not_chosen() -> None:
@@ -202,8 +224,8 @@ class MadeUp:
         self.inbox: list[tuple[str, str]] = []
         self.modem.receive(b"ATE0;+CLIP=1;+CVHU=0\r", 0.0)
 
-    def dial(self, caller: str, patience_s: float = 20.0, *, withheld: bool = False) -> Call:
-        call = self.modem.dial(caller, self.now, patience_s, withheld=withheld)
+    def dial(self, caller: str, patience_s: float = 20.0, *, withheld: bool = False, **how: Any) -> Call:
+        call = self.modem.dial(caller, self.now, patience_s, withheld=withheld, **how)
         if not self.deaf:
             self.modem.receive(b"AT+CHUP\r", self.now)
             number = caller if caller.startswith("+") else "+91" + caller[1:]
@@ -218,6 +240,13 @@ class MadeUp:
         return []
 
     def fault(self, name: str, value: float | None = None) -> None: ...
+
+    def press(self, key: str, ms: float = 100) -> None: ...
+
+    def speak(self, pcm: bytes) -> None: ...
+
+    def hang_up(self, call: Call) -> None:
+        self.modem.line.cancel(call, self.now)
 
 
 @pytest.fixture
@@ -239,8 +268,9 @@ def live(district: District, ports: list[MadeUp], seconds: float, start: float =
 
 def rows(district: District) -> list[dict[str, Any]]:
     """The truth as an export would tell it."""
+    told = {"outcome": "missed"}
     one = [{"box": b, "line": n, "number": c or None, "withheld": not c} for b, n, c in district.truth().elements()]
-    return [{"id": str(i), **each} for i, each in enumerate(one)]
+    return [{"id": str(i), **each, **told} for i, each in enumerate(one)]
 
 
 def test_voters_do_all_that_voters_do(village: tuple[District, list[MadeUp], list[str]]) -> None:
@@ -295,6 +325,120 @@ def test_the_verdict(village: tuple[District, list[MadeUp], list[str]]) -> None:
     assert not judge(district, held, held).good
 
 
+def test_a_call_back_is_told_as_it_happened() -> None:
+    port, told = MadeUp(set()), list[str]()
+    line = Line("gaya-01", "back", port, lambda: True, "callback", "gram-sabha")
+    village = District([line], Random(5), lambda where, what: told.append(what), sentences=[bytes(320)])
+    village.open(0.0)
+    live(village, [port], 2)
+    (visit,) = village.visits
+    assert visit.fate == "rejected"
+    port.modem.receive(f"ATD{visit.voter.number};\r".encode(), port.now)
+    live(village, [port], 8, 2)
+    ((_, call),) = village.rung_back
+    assert call.fate == "answered" and village.talking() == 1
+    assert any("is rung back and takes the call" in line for line in told)
+    held = rows(village)
+    placed = {"id": "p", "box": "gaya-01", "line": "back", "number": visit.voter.number, "withheld": False}
+    good = judge(village, held, [*held, {**placed, "outcome": "called-back"}])
+    assert (good.good, good.reached, good.rung_back, good.astray) == (True, 1, 1, 0)
+    for wrong in ([], [{**placed, "outcome": "unreached"}], [{**placed, "outcome": "called-back", "number": "+911"}]):
+        verdict = judge(village, held, held + wrong)
+        assert verdict.astray and not verdict.good, wrong
+    village.close()
+    live(village, [port], 2, 10)
+    assert call.ended_at is not None and not village.talking(), "she did not hang up"
+
+
+def test_a_menu_may_answer_and_no_other_line() -> None:
+    for mode, good in (("menu", True), ("callback", False), ("missed-call", False)):
+        port = MadeUp(set())
+        port.deaf = True
+        village = District([Line("gaya-01", "l1", port, lambda: True, mode, "water-menu")], Random(5), lambda *_: None)
+        village.open(0.0)
+        live(village, [port], 2)
+        port.modem.receive(b"ATA\r", port.now)
+        verdict = judge(village, rows(village), rows(village))
+        assert (verdict.good, verdict.talked) == (good, int(good)), mode
+
+
+def test_a_person_who_dials_is_a_voter() -> None:
+    port = MadeUp(set())
+    line = Line("gaya-01", "l1", port, lambda: True)
+    village = District([line], Random(5), lambda *_: None)
+    village.came(line, "+919812345678", port.dial("+919812345678"))
+    village.came(line, "+919812345678", None)
+    assert village.ringing() == 2
+    live(village, [port], 1)
+    assert village.truth() == {("gaya-01", "l1", "+919812345678"): 1}
+    assert village.fates() == {"rejected": 1, "unreachable": 1}
+
+
+class Far:
+    """Somebody else's end of a call: `talk` is what she hears, 20 ms at a time."""
+
+    def __init__(self) -> None:
+        self.call = Call("+919812345678", 0.0, 20.0)
+        self.did: list[tuple[float, str]] = []
+        self.now = 0.0
+
+    def press(self, key: str, ms: float = 100) -> None:
+        self.did.append((self.now, key))
+
+    def speak(self, pcm: bytes) -> None:
+        self.did.append((self.now, "says"))
+
+    def hang_up(self, call: Call) -> None:
+        self.did.append((self.now, "leaves"))
+        call.ended_at = self.now
+
+    def live(self, chat: Chat, seconds: float, talk: bool) -> None:
+        for _ in range(round(seconds * 50)):
+            self.now += 0.02
+            self.call.heard += (b"\1\0" if talk else b"\0\0") * 160
+            chat.tick(self.now)
+
+
+def test_a_voter_speaks_when_it_is_her_turn() -> None:
+    far = Far()
+    acts = [Act("key", "1"), Act("key", "2", after_s=2.0), Act("say", pcm=bytes(32_000)), Act("leave")]
+    chat = Chat(far, far.call, acts, 0.0)
+    far.live(chat, 8, talk=True)
+    assert far.did == [], "she talks while she is talked to"
+    far.live(chat, 1.1, talk=False)
+    assert [what for _, what in far.did] == ["1"]
+    far.live(chat, 3, talk=True)
+    assert [what for _, what in far.did] == ["1", "2"], "the impatient do not wait for the end"
+    far.live(chat, 5, talk=False)
+    assert [what for _, what in far.did] == ["1", "2", "says", "leaves"] and chat.over
+    assert far.did[3][0] - far.did[2][0] > 2.0, "she hung up before she had spoken"
+
+
+def test_nobody_listens_for_ever() -> None:
+    far = Far()
+    endless = Chat(far, far.call, [Act("leave", after_s=1000.0)], 0.0)
+    far.live(endless, chat.LONGEST_S + 1, talk=True)
+    assert far.did and far.did[0][1] == "leaves"
+
+
+def test_all_scripts_are_within_their_menus() -> None:
+    for name in rehearsal.CAMPAIGNS:
+        menu = campaign.parse(rehearsal.campaign(name), f"{name}.toml").menu
+        assert menu
+        for place in range(40):
+            acts = chat.script(name, place, Random(place), [b"\0\0"])
+            keys = [act.key for act in acts if act.what == "key"]
+            node = menu.nodes[menu.start]
+            assert not keys or int(keys[0]) <= len(menu.languages)
+            for key in keys[1:]:
+                option = next((option for option in node.options if option.key == key), None)
+                if option is None or not option.to:
+                    break
+                node = menu.nodes[option.to]
+            spoken = any(act.what == "say" for act in acts)
+            assert spoken == (node.kind in ("record", "grievance")), (name, place)
+
+
 def test_the_weather_of_a_run_and_of_one_without_end() -> None:
     for run_s in (6.0, 18.0, 60.0, 600.0):
         spells = list(forecast(run_s))
@@ -308,39 +452,63 @@ def test_the_weather_of_a_run_and_of_one_without_end() -> None:
 # ------------------------------------------------------------------------------------- the picture
 
 
-def scene(boxes: int, lines: int) -> Scene:
+def scene(boxes: int, lines: int, talking: bool = False) -> Scene:
     one = LineSeen("l1", "huawei-voice", "bad", "Call file damaged", 12345, 99, "withheld 59 min ago")
+    talks = [LineSeen(name, "quectel-lte", "busy", "In a call", 12345, 0, "", True) for name in ("menu", "back")]
     office = OfficeSeen("nashik-01", "water", "http://127.0.0.1:8701/", 1234, [one] * lines)
+    first = OfficeSeen("nashik-01", "water", office.page, 1234, [*office.lines, *talks]) if talking else office
     news = [("23:59:59", "nashik-01 l12", "•••123 rang, was written down, and cut after 1.2 s")] * 40
     news[-1] = ("23:59:59", "", "Somebody unplugs the modem of nashik-01 l12")
-    road = ("warn", "broker down for 120 s: 123,456 rows wait on the boxes' disks, none is lost")
     return Scene(
-        5025.0, "the voters have gone home; the last replies go out", "http://127.0.0.1:8800/", 987654, 12, 3456,
-        321, 980000, 970000, 960000, 12345, 950000, road, [office] * boxes, news,
-    )  # fmt: skip
+        seconds=5025.0,
+        phase="the voters have gone home; the last replies go out",
+        page="http://127.0.0.1:8800/",
+        telephone="http://127.0.0.1:8900/",
+        dialled=987654,
+        ringing=12,
+        busy=3456,
+        unreachable=321,
+        reached=980000,
+        captured=970000,
+        replied=960000,
+        waiting=12345,
+        at_hq=950000,
+        talked=12345,
+        rung_back=1234,
+        sound=12345,
+        sound_at_hq=12344,
+        road=("warn", "broker down for 120 s: 123,456 rows wait on the boxes' disks, none is lost"),
+        offices=[first, *[office] * (boxes - 1)],
+        news=news,
+    )
 
 
 @pytest.mark.parametrize("columns", [40, 60, 80, 200])
 @pytest.mark.parametrize("height", [16, 24, 32, 60])
 @pytest.mark.parametrize(("boxes", "lines"), [(1, 1), (2, 4), (8, 16), (64, 64)])
 def test_a_picture_fits_its_terminal(columns: int, height: int, boxes: int, lines: int) -> None:
-    plain = picture(scene(boxes, lines), columns, height, colour=False)
+    plain = picture(scene(boxes, lines, talking=True), columns, height, colour=False)
     assert len(plain) <= height
     for line in plain:
         assert "\x1b" not in line
         assert len(line) <= max(40, min(columns, 80)), line
         assert all(unicodedata.east_asian_width(sign) not in "WF" for sign in line)
     assert "http://127.0.0.1:8800/" in plain[-1]
-    painted = picture(scene(boxes, lines), columns, height)
+    painted = picture(scene(boxes, lines, talking=True), columns, height)
     assert [re.sub(r"\x1b\[\d+m", "", line) for line in painted] == plain
 
 
 def test_a_picture_shows_each_line_where_there_is_room() -> None:
-    assert sum("huawei-voice" in line for line in picture(scene(2, 4), 80, 24, colour=False)) == 8
+    usual = picture(scene(2, 4, talking=True), 80, 24, colour=False)
+    assert sum("huawei-voice" in line for line in usual) == 8
+    assert sum("menu quectel-lte" in line and "back quectel-lte" in line for line in usual) == 1
+    assert "http://127.0.0.1:8900/" in usual[-1]
+    assert "unplugs the modem" in "".join(usual), "the newest news"
     assert not any("huawei-voice" in line for line in picture(scene(8, 16), 80, 24, colour=False))
     assert any("more boxes" in line for line in picture(scene(64, 64), 80, 24, colour=False))
 
 
 def test_a_scene_in_one_line() -> None:
     told = sentence(scene(1, 1))
-    assert told.startswith("1:23:45  dialled 987654, reached 980000, captured 970000, replied 960000, at HQ 950000")
+    assert told.startswith("1:23:45  dialled 987654, reached 980000, captured 970000, replied 960000, at HQ 950000, ")
+    assert "talked 13579, recordings at HQ 12344; broker down" in told

@@ -120,11 +120,11 @@ def test_replies_that_wait_are_shown_with_their_reason(tmp_path: Path) -> None:
     box.reply("l1", "held", "queued", "held", "sent")
     seen = Asked(box.app()).get("/api/status").json()
     first, second = seen["lines"]
-    assert (first["waiting"], first["held"]) == ("3", "2 replies wait: today's SMS of this SIM are used up.")
-    assert (second["waiting"], second["held"]) == ("0", "")
+    assert (first["waiting"], first["notes"]) == ("3", ["2 replies wait: today's SMS of this SIM are used up."])
+    assert (second["waiting"], second["notes"]) == ("0", [])
     assert seen["next"]["text"].startswith("Line l1 has used up its SMS for today")
     text = Asked(box.app()).get("/").text
-    assert first["held"].replace("'", "&#39;") in text
+    assert first["notes"][0].replace("'", "&#39;") in text
     assert "<dt>Replies waiting</dt>" in text and ">Rows waiting for headquarters<" in text
     box.close()
 

@@ -44,7 +44,7 @@ def test_a_talk_amends_its_call(book: Ledger) -> None:
 
 def test_steps_answers_and_consents_name_their_call(book: Ledger) -> None:
     call = book.keep_call(T0, VOTER, "missed", "water")
-    book.step(later(1), call, "key", "main", "1", 4210)
+    book.steps(later(1), call, 4210, [("enter", "main", ""), ("key", "main", "1")])
     step = last(book)
     assert (step.kind, step.state, step.caller, step.of) == ("step", "key", "", 0)
     assert told(step) == {"call": call, "key": "1", "ms": 4210, "node": "main"}

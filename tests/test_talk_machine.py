@@ -236,14 +236,14 @@ def _keeps_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _forgets_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    real, count = Ledger.step, [0]
+    real, count = Ledger.steps, [0]
 
     def some(self: Ledger, *words: object) -> None:
         count[0] += 1
         if count[0] % 5:
             real(self, *words)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Ledger, "step", some)
+    monkeypatch.setattr(Ledger, "steps", some)
 
 
 def _leaves_leftovers(monkeypatch: pytest.MonkeyPatch) -> None:

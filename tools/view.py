@@ -115,7 +115,7 @@ def _foot(scene: Scene, wide: int, paint: _Paint) -> str:
     """The addresses, with as many words around them as there is room for."""
     ways = (
         (" headquarters' page ", scene.page, "   a telephone ", scene.telephone, "   Ctrl-C ends the demo"),
-        (" headquarters ", scene.page, "  telephone ", scene.telephone, "  Ctrl-C ends"),
+        (" HQ ", scene.page, "   telephone ", scene.telephone, "   Ctrl-C ends"),
         (" HQ ", scene.page, "  telephone ", scene.telephone, ""),
         (" ", scene.page, "", "", ""),
     )
@@ -182,7 +182,8 @@ def _talking(lines: Sequence[LineSeen], wide: int, paint: _Paint) -> str:
     each = (wide - 3) // len(lines)
     row = "  "
     for line in lines:
-        told = f"{line.name} {line.modem}, {line.title.lower()}, {line.calls} calls"
+        state = "" if line.tone == "good" else f", {line.title.lower()}"
+        told = f"{line.name} {line.modem}, {line.calls} calls{state}"
         row += " " + paint(line.tone, _DOTS.get(line.tone, "●")) + " " + _cut(told, each - 4).ljust(each - 4)
     return row.rstrip()
 

@@ -2,8 +2,9 @@
 
 Nothing here waits: the port and the socket are non-blocking, files are a worker's (`worker`). While frames flow the
 port is read when one is due, soon after the modem has sent its own: one waking for both halves the processor's work.
-It is read before a message is obeyed, too, so that a take begins and ends where the line meant it. A port that vanishes is closed at once and
-tried again every 250 ms until the line says `close`; meanwhile nothing is played, and a take has a gap.
+It is read before a message is obeyed, too, so that a take begins and ends where the line meant it. A port that vanishes
+is closed at once and tried again every 250 ms until the line says `close`; meanwhile nothing is played, and a take has
+a gap.
 """
 
 from __future__ import annotations

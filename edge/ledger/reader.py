@@ -16,6 +16,7 @@ from edge.rules import Claim, Dial
 # States in which a reply may have reached the caller; so may one of which the network has taken some part.
 _THEIRS = "kind = 'call' AND of = 0 AND state NOT IN ('called-back', 'unreached')"  # not those that we placed
 _CLAIMED = "('sending', 'sent', 'delivered', 'unknown')"
+_VOICE = "state IN ('talked', 'called-back', 'kept')"  # as the index event_voice has it
 
 
 class Reader:
@@ -157,6 +158,52 @@ class Reader:
         """(row, file) of the takes that are in one of these states."""
         marks = ", ".join("?" * len(states))
         return self._db.execute(f"SELECT seq, file FROM take WHERE state IN ({marks}) ORDER BY seq", states).fetchall()
+
+    # ------------------------------------------------------------------------- for those who look on
+
+    def voice(self, midnight_ms: int, now_ms: int) -> dict[str, int]:
+        """What people are told of a line that talks: the counts below, by their names in its state file."""
+        wishes, (opened, late) = self.wishes(), self.open_cases(now_ms)
+        return {
+            "talks_today": self.talks_since(midnight_ms), "recordings_today": self.takes_since(midnight_ms),
+            "callbacks_due": wishes.get("due", 0) + wishes.get("placing", 0), "callbacks_held": wishes.get("held", 0),
+            "cases_open": opened, "cases_late": late,
+        }  # fmt: skip
+
+    def talks_since(self, at_ms: int) -> int:
+        """Calls that were talked on, theirs and ours, at or after wall time `at_ms`."""
+        return self._voice_since("call", at_ms)
+
+    def takes_since(self, at_ms: int) -> int:
+        """Takes that were kept at or after wall time `at_ms`."""
+        return self._voice_since("recording", at_ms)
+
+    def _voice_since(self, kind: str, at_ms: int) -> int:
+        query = f"SELECT count(DISTINCT of) FROM event WHERE {_VOICE} AND kind = ? AND at_ms >= ?"
+        return int(self._db.execute(query, (kind, at_ms)).fetchone()[0])
+
+    def wishes(self) -> dict[str, int]:
+        """How many callers are to be rung back, by state: due, held, placing."""
+        query = "SELECT state, count(*) FROM callback WHERE state IN ('due', 'held', 'placing') GROUP BY state"
+        return dict(self._db.execute(query))
+
+    def held_wishes(self) -> list[tuple[str, int]]:
+        """Why callers are not rung back yet, and how many for each reason; the most frequent first."""
+        query = (
+            "SELECT reason, count(*) FROM callback WHERE state IN ('due', 'held', 'placing') AND state = 'held'"
+            " GROUP BY reason ORDER BY 2 DESC, 1"
+        )
+        return self._db.execute(query).fetchall()
+
+    def open_cases(self, at_ms: int) -> tuple[int, int]:
+        """How many cases nobody has called resolved, and how many of them were due before wall time `at_ms`, as
+        headquarters counts them; one whose time is not known is not late."""
+        query = (
+            "SELECT count(*), coalesce(sum(due_ms > 0 AND due_ms < ?), 0) FROM grievance"
+            " WHERE state NOT IN ('resolved', 'verified')"
+        )
+        opened, late = self._db.execute(query, (at_ms,)).fetchone()
+        return int(opened), int(late)
 
     def is_answered(self, number: int) -> bool:
         """Has headquarters' order `number` been answered here?"""

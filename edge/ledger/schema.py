@@ -65,6 +65,14 @@ SCHEMA = (
     CREATE INDEX grievance_caller ON grievance(caller);
     CREATE TABLE done_order(number INTEGER PRIMARY KEY);
     """,
+    """
+    CREATE INDEX event_voice ON event(kind, at_ms, of, state) WHERE state IN ('talked', 'called-back', 'kept');
+    ALTER TABLE grievance ADD COLUMN due_ms INTEGER NOT NULL DEFAULT 0;
+    UPDATE grievance SET due_ms = coalesce((
+        SELECT CAST(json_extract(extra, '$.due_ms') AS INTEGER) FROM event
+        WHERE event.seq = grievance.seq AND json_valid(extra)), 0);
+    CREATE INDEX grievance_open ON grievance(due_ms, state) WHERE state NOT IN ('resolved', 'verified');
+    """,
 )
 ROW = ", ".join(Row._fields)
 

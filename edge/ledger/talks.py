@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from edge.events import Caller, Stamp
 from edge.ledger.journal import Journal
@@ -93,10 +93,11 @@ class Talks(Journal):
 
     # --------------------------------------------------------------------------- what she did
 
-    def step(self, stamp: Stamp, call: int, what: str, node: str, key: str, ms: int) -> None:
-        """One step of the conversation, `ms` after the call was up."""
+    def steps(self, stamp: Stamp, call: int, ms: int, steps: Iterable[tuple[str, str, str]]) -> None:
+        """Steps of the conversation, (what, node, key), taken together `ms` after the call was up."""
         with self._transaction():
-            self._add("step", stamp, state=what, extra=pack_extra(call=call, node=node, key=key, ms=ms))
+            for what, node, key in steps:
+                self._add("step", stamp, state=what, extra=pack_extra(call=call, node=node, key=key, ms=ms))
 
     def answer(
         self, stamp: Stamp, caller: Caller, campaign: str, call: int, *, node: str, key: str, value: str, issue: str,
@@ -171,8 +172,8 @@ class Talks(Journal):
                 "reference": reference, "opened_ms": opened_ms, "due_ms": due_ms,
             }  # fmt: skip
             seq = self._add("case", stamp, campaign=campaign, caller=caller, state="new", extra=pack_extra(**about))
-            row = (seq, campaign, seal(caller.number), reference, "new")
-            self._db.execute("INSERT INTO grievance VALUES (?, ?, ?, ?, ?)", row)
+            row = (seq, campaign, seal(caller.number), reference, "new", due_ms)
+            self._db.execute("INSERT INTO grievance VALUES (?, ?, ?, ?, ?, ?)", row)
             if letter is not None:
                 text = letter.text.replace("{reference}", reference)
                 self._queue(stamp, caller, campaign, Draft(text, letter.language, letter.parts, letter.purpose))

@@ -10,6 +10,7 @@ Rules of the room:
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
@@ -265,8 +266,15 @@ class Talk:
             self._obey(self._ivr.on(event, now), now)
 
     def _obey(self, orders: Sequence[Ordered], now: float) -> None:
-        for order in orders:
-            self._do(order, now)
+        """One order after the other; steps that stand together are one commit."""
+        for together, some in itertools.groupby(orders, lambda order: isinstance(order, Step)):
+            if together:
+                ms = round(1000 * (now - self._up_at)) if self._up_at is not None else 0
+                steps = [(step.what, step.node, step.key) for step in some if isinstance(step, Step)]
+                self.stage.ledger.steps(self.stage.stamp(), self.party.seq, ms, steps)
+            else:
+                for order in some:
+                    self._do(order, now)
 
     def _do(self, order: Ordered, now: float) -> None:
         stage, party, stamp = self.stage, self.party, self.stage.stamp()
@@ -285,9 +293,6 @@ class Talk:
         elif isinstance(order, EndCall):
             self._ending = True
             self._leave_by = now + LAST_WORDS_S if self.sound.speaking else now
-        elif isinstance(order, Step):
-            ms = round(1000 * (now - self._up_at)) if self._up_at is not None else 0
-            stage.ledger.step(stamp, party.seq, order.what, order.node, order.key, ms)
         elif isinstance(order, Choice):
             stage.ledger.answer(
                 *who, node=order.node, key=order.key, value=order.value, issue=order.issue, language=self._language
