@@ -26,6 +26,7 @@ demo: setup  ## a whole district on this machine: voters, modems, boxes, broker,
 test:  ## everything that continuous integration checks
 	@.ci/setup dev $(TEST_NEEDS)
 	@.ci/setup fuzz 2>/dev/null || echo "setup: no wheel of atheris for this Python: the fuzzing tests skip"
+	@.ci/setup asr 2>/dev/null || echo "setup: no wheel of pocketsphinx for this Python: the tests of spoken words skip"
 	@$(MAKE) --no-print-directory lint
 	$(PY) -m pytest --cov
 
@@ -40,6 +41,7 @@ lint:
 
 bench:  ## the figures, with peers side by side; writes bench/latest.json
 	@.ci/setup dev $(BENCH_NEEDS)
+	@.ci/setup asr 2>/dev/null || echo "setup: no wheel of pocketsphinx for this Python: words are not measured"
 	$(PY) -m bench
 
 prove:  ## the long proofs: every kill, every cut (an hour)
@@ -53,6 +55,6 @@ fuzz:  ## coverage-guided fuzzing for FOR=600 seconds a target
 	  $(PY) tests/fuzz/fuzz_$$target.py -max_total_time=$(FOR) tests/fuzz/corpus/$$target || exit 1; done
 
 lock:  ## resolve requirements/*.in anew (needs pip-tools)
-	cd requirements && for name in dev run demo fuzz; do CUSTOM_COMPILE_COMMAND="make lock" ../$(PY) -m piptools compile -q --upgrade \
+	cd requirements && for name in dev run demo fuzz asr; do CUSTOM_COMPILE_COMMAND="make lock" ../$(PY) -m piptools compile -q --upgrade \
 	  --generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --strip-extras --allow-unsafe \
 	  $$([ $$name = dev ] || echo "-c dev.lock") -o $$name.lock $$name.in || exit 1; done

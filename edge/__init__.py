@@ -22,6 +22,7 @@
     station.py    one line's conduct: all of the above, without port and clock
     clock.py port.py line.py the loop for one modem: wait, feed, obey
     audio/ voice.py          the helper process of a talking line, which alone moves sound, and the line's side of it
+    recognise.py  a few spoken words beside the keys, an extra: a process of its own
     prompts.py recordings.py speaking.py wavfile.py    prompts, takes, and their files
     orders.py     what headquarters asks of a line
     box.py        the processes of one box

@@ -64,8 +64,8 @@ def _campaign_problems(box: config.BoxConfig, name: str, file: Path) -> list[Pro
     if found.id != name:
         problems.append(Problem(str(file), "id", f'"{found.id}" is not the name of the file', f'"{name}"'))
     if found.speaks and not _has_voice(found):
-        wrong = f"not one prompt can be played from {prompts.folder(file)}: callers would hear a beep and no word"
-        remedy = f"WAV files (8 kHz, 16 bit, one channel) there; `miscall campaign voice {file}` makes drafts"
+        wrong = f"not one prompt in {prompts.folder(file)} can be played: callers would hear a beep and no word"
+        remedy = f"WAV files there (8 kHz, 16 bit, one channel); `miscall campaign voice {file}` makes drafts"
         problems.append(Problem(str(file), "menu", wrong, remedy))
     families = {language.partition("-")[0] for language in found.languages}
     for place, line in enumerate(box.lines, 1):
@@ -108,12 +108,12 @@ def speaking(box: config.BoxConfig) -> Iterator[Campaign]:
 
 
 def unsaid(box: config.BoxConfig) -> Iterator[str]:
-    """What callers of this box will not hear in their own language, a sentence for each campaign and language."""
+    """What callers of this box do not hear in their own language, a sentence for each campaign and language."""
     for found in speaking(box):
         for language, one in spoken(found).items():
             if one.missing:
-                wanted = sum(one)
-                yield f"{found.path}: {one.missing} of {wanted} prompts in {language} are missing: another is heard"
+                lack = f"{found.path}: {one.missing} of {sum(one)} prompts in {language} are missing"
+                yield f"{lack}: another language is heard, or a beep; `miscall campaign check {found.path}` names them"
 
 
 def children(box: config.BoxConfig) -> list[supervise.Child]:

@@ -31,7 +31,8 @@ class ConfigError(settings.SettingsError):
 @dataclass(frozen=True, slots=True)
 class LineConfig:
     """One SIM in one modem. `language`, `rescue_port` and `audio_port` are empty when not given; `modem` is "auto" or
-    a profile's name; `sms_per_day` is the purse of the SIM, in SMS parts."""
+    a profile's name; `sms_per_day` is the purse of the SIM, in SMS parts; `words` is the recogniser of spoken words
+    beside the keys, or "off"."""
 
     name: str
     number: str = field(repr=False)
@@ -43,6 +44,7 @@ class LineConfig:
     audio_port: str
     modem: str
     sms_per_day: int = 90
+    words: str = "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,7 @@ def _line(table: settings.Table, base: Path) -> LineConfig:
         audio_port=_path(table, "audio_port", base, ""),
         modem=table.text("modem", "auto", choices=("auto", *sorted(p.stem for p in profile.MODEMS.glob("*.toml")))),
         sms_per_day=table.integer("sms_per_day", 90, high=10_000),
+        words=table.text("words", "off", choices=("off", "pocketsphinx")),
     )
     if re.fullmatch(_NUMBER, line.number) and not _possible(line.number):
         table.refuse("number", f'"{line.number}" is too short or too long for its country', "the number on the posters")

@@ -46,10 +46,12 @@ class SpeechEnded:
 
 @dataclass(frozen=True, slots=True)
 class WordHeard:
-    """A recogniser understood one of `yes`, `no`, `0` ... `9`; `sure` is its confidence, 0 to 1."""
+    """A recogniser understood one of `yes`, `no`, `0` ... `9`; `sure` is its confidence, 0 to 1; `language` is the one
+    that it listens to, "" for any."""
 
     word: str
     sure: float
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,9 @@
 
 It lets through GET and HEAD only, so that no address can change anything, unless an application wants POST too: then
 only from its own pages, which a browser tells by Origin. It refuses a Host that is not ours, so that a foreign web site
-cannot read the page through a name that it points at this machine (DNS rebinding); and it adds to every answer the headers that forbid inline code, foreign addresses, framing
-and caching. Pages therefore have their scripts and styles in files.
+cannot read the page through a name that it points at this machine (DNS rebinding); and it adds to every answer the
+headers that forbid inline code, foreign addresses, framing and caching. Pages therefore have their scripts and styles
+in files.
 
 An ASGI wrapper and nothing else: no port, no file, no clock, no other room, so that headquarters may use it too.
 """

@@ -24,7 +24,7 @@ from typing import IO
 
 from edge import campaign as campaigns
 from edge import config as configs
-from edge import numbers, orders, recordings, speaking
+from edge import numbers, orders, recognise, recordings, speaking
 from edge import profile as profiles
 from edge.clock import Clock
 from edge.config import BoxConfig, LineConfig
@@ -55,7 +55,9 @@ class Line:
             self._setting(), self.ledger, profiles.load_all(), self.clock.now(),
             self._guard, self._siblings, self.clock.network_told, lambda: orders.pending(config.data, line.name),
         )  # fmt: skip
-        self.voice = Voice() if self.station.setting.speech and line.audio_port else None
+        speaks = self.station.setting.speech is not None and bool(line.audio_port)
+        self._language = self._words() if speaks else ""
+        self.voice = Voice(language=self._language) if speaks else None
         self._voice_error: VoiceLost | None = None
         self.station.board.flush = self._speak
         self.port: Port | None = None
@@ -105,6 +107,13 @@ class Line:
             language=self.line.language, modem=self.line.modem, purse=self.line.sms_per_day,
             own=frozenset(line.number for line in self.config.lines), values=values, speech=speech,
         )  # fmt: skip
+
+    def _words(self) -> str:
+        """The language in which words are listened for, "" when callers press keys only."""
+        language, why = recognise.offered(self.line.words, self.station.setting.campaign.languages)
+        if why:
+            _say(f"line {self.line.name}: {why}")
+        return language
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -216,7 +225,7 @@ class Line:
         assert self.voice is not None
         self.voice.close()
         self.station.board.out.clear()
-        self.voice, self._voice_error = Voice(), None
+        self.voice, self._voice_error = Voice(language=self._language), None
         speaking.mend(self.ledger, self.config.data, self.clock.now())
         self.station.sound_lost(self.clock.now())
 

@@ -76,7 +76,7 @@ def mend(ledger: Ledger, data: Path, stamp: Stamp) -> None:
 
 def erase(ledger: Ledger, data: Path, days: int, stamp: Stamp) -> None:
     """Erase the takes that headquarters has held for `days`, and those that nobody wanted once they are as old, and say
-    so in the ledger: a few at a time, so that no caller waits for it. Nothing is erased by a clock that may be wrong."""
+    so in the ledger: a few at a time, so that no caller waits for it, and none by a clock that may be wrong."""
     if not stamp.trusted:
         return
     old = recordings.expired(data, ledger.store, stamp, days)

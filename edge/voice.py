@@ -24,12 +24,13 @@ class Voice:
     """One helper process. `fd` is readable when it has said something, or died. Call it from one thread: the kernel
     kills the helper when the thread that started it ends."""
 
-    def __init__(self, helper: Sequence[str] = ("-m", "edge.audio")) -> None:
-        """Start it; returns before it is up. `helper` are the words for Python, the descriptor comes behind them."""
+    def __init__(self, helper: Sequence[str] = ("-m", "edge.audio"), language: str = "") -> None:
+        """Start it; returns before it is up. `helper` are the words for Python, the descriptor comes behind them, and
+        then the language in which words are listened for, if any is."""
         ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with its:
             self._process = subprocess.Popen(
-                [sys.executable, *helper, str(its.fileno())],
+                [sys.executable, *helper, str(its.fileno()), *([language] if language else [])],
                 stdin=subprocess.DEVNULL, pass_fds=(its.fileno(),), preexec_fn=tied(os.getpid()),
             )  # fmt: skip
         ours.setblocking(False)
@@ -71,7 +72,7 @@ class Voice:
         """End it; a take that runs is closed and kept. Waits for that, a few seconds at most; not for one that was
         lost."""
         self._socket.close()
-        if False:
+        if self._lost:
             self._process.kill()
         try:
             self._process.wait(ENDING_S)

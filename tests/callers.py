@@ -383,8 +383,8 @@ class Host:
 
     def act(self, word: str) -> None:
         """One of ACTS, if it can happen now: a key; `.` the end of a prompt is told; `~` nothing until the machine
-        wants to be called; `(` `)` talk; `=1` a word, `?1` an unsure one; what a take, or a case, has come to; `stall` seconds in which the
-        line's process did nothing."""
+        wants to be called; `(` `)` talk; `=1` a word, `?1` an unsure one; what a take, or a case, has come to; `stall`
+        seconds in which the line's process did nothing."""
         self.now += 0.05
         name, _, rest = word.partition(" ")
         if word == "." and self.playing:
@@ -596,5 +596,6 @@ class Host:
         told = [key for what, _, key in self.steps[:end] if what in ("key", "invalid")]
         assert told == self.keys, f"she pressed {self.keys}, and the ledger has {told}"
         goals = sum(isinstance(order, Agree | OpenCase | JudgeCase) for order in self.disk)
-        goals += sum(isinstance(order, Choice) and (order.value, order.issue) != ("no", order.node) for order in self.disk)
+        choices = [order for order in self.disk if isinstance(order, Choice)]
+        goals += sum((order.value, order.issue) != ("no", order.node) for order in choices)
         assert whats.count("goal") >= goals

@@ -33,6 +33,7 @@ port = "ports/l2"
 rescue_port = "ports/l2-b"
 modem = "sim800"
 sms_per_day = 40
+words = "pocketsphinx"
 
 [hq]
 url = "mqtt://127.0.0.1:1884"
@@ -67,6 +68,7 @@ def test_a_good_file(box: Path) -> None:
     assert (first.port, first.rescue_port, first.modem, first.sms_per_day) == ("/dev/miscall/l1-at", "", "auto", 90)
     assert second.port == str(box.parent / "ports/l2")
     assert (second.modem, second.language, second.sms_per_day) == ("sim800", "mr", 40)
+    assert (first.words, second.words) == ("off", "pocketsphinx")
     assert (got.hq.host, got.hq.port, got.hq.tls) == ("127.0.0.1", 1884, False)
     assert got.campaign_files("water") == (box.parent / "campaigns" / "water.toml",)
     assert got.line("l2") is second
@@ -136,6 +138,7 @@ def test_every_problem_is_told_at_once(box: Path) -> None:
         ('"ports/l2-b"', '"ports/l2"', "line.2.port: "),
         ('modem = "sim800"', 'modem = "sim801"', "line.2.modem: "),
         ("sms_per_day = 40", "sms_per_day = -1", "line.2.sms_per_day: "),
+        ('words = "pocketsphinx"', 'words = "all"', "line.2.words: "),
         ('language = "mr"', 'language = "Marathi!"', "line.2.language: "),
         ('campaign = "water"\nlanguage', 'campaign = "road"\nlanguage', "line.2.campaign: there is no "),
         ("mqtt://127.0.0.1:1884", "http://127.0.0.1:1884", "hq.url: "),

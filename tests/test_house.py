@@ -32,7 +32,7 @@ CONDUCT = {"edge.letters", "edge.outbox", "edge.station", "edge.switchboard", "e
 MACHINE = {
     "edge.clock", "edge.port", "edge.ledger", "edge.line", "edge.supervise", "edge.box", "edge.status", "edge.export",
     "edge.page", "edge.__main__", "edge.recordings", "edge.orders", "edge.audio", "edge.voice", "edge.prompts",
-    "edge.speaking",
+    "edge.speaking", "edge.recognise",
 }  # fmt: skip
 ROAD = {
     "sync.book", "sync.broker", "sync.courier", "sync.mqtt", "sync.pace", "sync.parcels", "sync.takes", "sync.uplink",
@@ -140,7 +140,10 @@ def test_a_room_opens_with_its_rules_and_stays_small(file: Path) -> None:
 def texts() -> Iterator[Path]:
     """Every text of the repository, without what git ignores."""
     kinds = {".py", ".md", ".toml", ".txt", ".in", ".lock", ".rules", ".service", ".html", ".js", ".css", ""}
-    folders = ("bench", "campaigns", "docs", "edge", "firmware_config", "requirements", "sync", "systemd", "tests", "tools", ".ci")
+    folders = (
+        "bench", "campaigns", "docs", "edge", "firmware_config", "requirements", "sync", "systemd", "tests", "tools",
+        ".ci",
+    )  # fmt: skip
     for file in (*ROOT.glob("[!.]*"), *(file for folder in folders for file in ROOT.joinpath(folder).rglob("*"))):
         if file.is_file() and file.suffix in kinds and not {"__pycache__", "corpus"} & set(file.parts):
             yield file

@@ -409,10 +409,12 @@ def told(hq: Hq) -> Hq:
     line.complain(NOW_MS - HOUR_MS, "+919876500003", NOW_MS + 23 * HOUR_MS, "1000033")
     line.row("case", "resolved", NOW_MS, of=solved)
     line.row("case", "reopened", NOW_MS, of=solved)
-    for at, (caller, value, issue) in enumerate((("+919876500001", "yes", "subsidy"), ("+919876500001", "no", "subsidy"),
-                                                 ("+919876500002", "yes", "subsidy"), ("+919876500003", "yes", "subsidy"),
-                                                 ("+919876500003", "yes", "subsidy"), ("", "no", "subsidy"),
-                                                 ("+919876500001", "3", ""))):  # fmt: skip
+    one, two, three = (f"+91987650000{n}" for n in (1, 2, 3))
+    given = (
+        (one, "yes", "subsidy"), (one, "no", "subsidy"), (two, "yes", "subsidy"), (three, "yes", "subsidy"),
+        (three, "yes", "subsidy"), ("", "no", "subsidy"), (one, "3", ""),
+    )  # fmt: skip
+    for at, (caller, value, issue) in enumerate(given):
         line.answer(NOW_MS - HOUR_MS + at, caller, value, issue)
     hq.lines[1].answer(NOW_MS - 2 * HOUR_MS, "+919876500002", "no", "subsidy")  # earlier, of another box
     hq.send(silent=("pune-02",))
@@ -555,7 +557,7 @@ def test_a_recording_plays_in_the_browser_and_goes_on_while_others_arrive(
     line.sound(take, sound)
     with served(page_of(hq.path)) as address, shown(chromium, address) as page:
         assert page.locator("audio").count() == 1
-        page.evaluate("window.sound = document.querySelector('audio'); sound.muted = true; sound.loop = true; sound.play()")
+        page.evaluate("window.sound = document.querySelector('audio'); sound.muted = sound.loop = true; sound.play()")
         wait_for(lambda: page.evaluate("sound.currentTime > 0.3 && !sound.paused"))
         assert abs(page.evaluate("sound.duration") - 4) < 0.1
         line.speak(NOW_MS - 1000, "+919876500002")

@@ -347,6 +347,13 @@ def test_an_unsure_word_is_nothing() -> None:
     assert call.machine.on(WordHeard("1", asking.SURE - 0.01), 2.0) == []
 
 
+def test_a_word_of_another_language_is_nothing() -> None:
+    call = Call()
+    call("up")
+    assert call.machine.on(WordHeard("1", 0.9, "en"), 2.0) == []
+    assert call.machine.on(WordHeard("1", 0.9, "hi"), 3.0) != []
+
+
 # ----------------------------------------------------------------------------------------- recording
 
 

@@ -17,11 +17,11 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from edge.dialogue import Connected
-from edge.ivr import ALIVE, STATES, TABLE, About, asking, ending, taking
+from edge.dialogue import Connected, Recorded
+from edge.ivr import ALIVE, STATES, TABLE, About, asking
+from edge.ivr import conversation as room
 from edge.ivr.conversation import Row
-from edge.ivr.turn import Turn
-from edge.ivr.walk import Due, Walk
+from edge.ivr.walk import Due, Event, Walk
 from edge.menu import CHOOSING, KINDS, Menu, Node, Option
 from tests.callers import ACTS, Host
 
@@ -30,7 +30,8 @@ TIMES = int(os.environ.get("MISCALL_PROOF", "0"))
 ABOUT = st.builds(
     About, language=st.sampled_from(("", "hi", "en", "xx")), line_language=st.sampled_from(("", "en")),
     case=st.sampled_from((None, None, ("4711", "new"), ("4711", "resolved"), ("4711", "verified"))),
-    placed=st.booleans(), may_record=st.sampled_from((True, True, True, False)), referendum_open=st.sampled_from((True, True, False)),
+    placed=st.booleans(), may_record=st.sampled_from((True, True, True, False)),
+    referendum_open=st.sampled_from((True, True, False)),
 )  # fmt: skip
 
 
@@ -102,11 +103,58 @@ class Callers(RuleBasedStateMachine):
 CALM = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
 
-def test_any_caller_is_served_and_the_ledger_tells_what_she_did() -> None:
+def play(examples: int) -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         Callers,
         settings=settings(
-            max_examples=120 * max(TIMES, 1), stateful_step_count=12, deadline=None, suppress_health_check=CALM,
-            derandomize=not TIMES,
+            max_examples=examples, stateful_step_count=12, deadline=None, suppress_health_check=CALM,
+            derandomize=not TIMES, phases=[Phase.generate, *([Phase.shrink] if TIMES else [])],
         ),
     )  # fmt: skip
+
+
+def test_any_caller_is_served_and_the_ledger_tells_what_she_did() -> None:
+    play(200 * max(TIMES, 1))
+
+
+# ----------------------------------------------------------------------- the harness can fail
+
+
+def _deaf_to_nine_while_recording(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TABLE, ("recording", "9"), Row(asking.ignore, ("recording",)))
+
+
+def _goes_round_without_an_act(monkeypatch: pytest.MonkeyPatch) -> None:
+    def again(walk: Walk, event: Event, now: float) -> None:
+        walk.step("no-input")
+        walk.say(walk.whole, now)
+
+    monkeypatch.setitem(TABLE, ("choosing", Due), Row(again, ("choosing",)))
+    monkeypatch.setattr(room, "GOODBYE_AT", 1e9)
+    monkeypatch.setattr(room, "LIMIT", 1e9)
+
+
+def _confirms_before_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Walk, "confirm", Walk.tell)
+
+
+def _loses_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Walk.step
+    monkeypatch.setattr(Walk, "step", lambda self, what, key="": None if what == "invalid" else real(self, what, key))
+
+
+def _opens_no_case_after_a_hang_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(TABLE, ("gone", Recorded))
+
+
+@pytest.mark.parametrize("mutant", [
+    _deaf_to_nine_while_recording, _goes_round_without_an_act, _confirms_before_it_is_written, _loses_a_step,
+    _opens_no_case_after_a_hang_up,
+])  # fmt: skip
+def test_a_broken_machine_is_caught(
+    mutant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mutant(monkeypatch)
+    with pytest.raises(BaseException) as caught:  # whichever rule it breaks first
+        play(400)
+    assert not isinstance(caught.value, KeyboardInterrupt | SystemExit)

@@ -57,14 +57,14 @@ def wav(path: Path, pcm: bytes) -> str:
 class Desk:
     """A helper, a modem's PCM port at its other side, and a line that writes down what it is told."""
 
-    def __init__(self, folder: Path, *, helper: tuple[str, ...] = ("-m", "edge.audio")) -> None:
+    def __init__(self, folder: Path, *, helper: tuple[str, ...] = ("-m", "edge.audio"), language: str = "") -> None:
         self.folder, self.path = folder, folder / "pcm"
         self.heard, self.sent = bytearray(), bytearray()
         self.told: list[dict[str, Any]] = []
         self.master = self.slave = -1
         self.deaf = False  # the line is busy elsewhere
         self.appear()
-        self.voice = Voice(helper)
+        self.voice = Voice(helper, language)
 
     def close(self) -> None:
         self.voice.close()

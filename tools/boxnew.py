@@ -1,8 +1,9 @@
 """`miscall box new`: a working box.toml and a first campaign, from what is plugged in.
 
-It asks little (the box's name, the country, the number of each SIM) and has an answer ready for each; without a
-terminal, or with --yes, it takes those. What it cannot know is marked TODO in the file, which is valid all the same.
-Nothing is ever overwritten.
+It asks little (the box's name, the country, the number of each SIM, and of a modem that can talk whether it shall
+answer) and has an answer ready for each; without a terminal, or with --yes, it takes those. What it cannot know is
+marked TODO in the file, which is valid all the same. A line that answers begins with a shipped campaign, whose prompts
+a machine says until people have recorded them. Nothing is ever overwritten.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from pathlib import Path
 import phonenumbers
 
 from edge import box, config
-from tools import modemlist
+from tools import modemlist, voice
 
+SHIPPED = Path(__file__).resolve().parent.parent / "campaigns"
+MENU = "water-menu"  # the shipped campaign of a line that answers
 CAMPAIGN = """\
 id = "first"
 title = "My first campaign"
@@ -60,14 +63,15 @@ _LINE = """
 [[line]]{about}
 name = {name}
 number = {number}{todo}
-campaign = "first"
+campaign = {campaign}
 port = {port}
 {extra}"""
 _NO_PORT = '"/dev/ttyUSB0"         # TODO: the port of its modem, which `miscall modem list` shows'
 
 
 def run(folder: str, yes: bool, ports: Sequence[str]) -> int:
-    """Write FOLDER/box.toml and FOLDER/campaigns/first.toml; refuse when either is there already."""
+    """Write FOLDER/box.toml and FOLDER/campaigns/first.toml, and beside that the campaign of a line that answers;
+    refuse when one of the first two is there already."""
     base = Path(folder).absolute()
     file, first = base / "box.toml", base / "campaigns" / "first.toml"
     for path in (file, first):
@@ -76,37 +80,53 @@ def run(folder: str, yes: bool, ports: Sequence[str]) -> int:
             return 1
     ask = _default if yes or not sys.stdin.isatty() else _ask
     found = modemlist.modems(modemlist.scan(ports))
-    text = _write(base, ask, found)
+    text, answers = _write(base, ask, found)
     first.parent.mkdir(parents=True, exist_ok=True)
     first.write_text(CAMPAIGN)
     file.write_text(text)
-    box.check(file)
+    if not answers or _menu(first.parent / f"{MENU}.toml"):
+        box.check(file)
     print(f"{file}: {len(found)} modems found" + ("" if found else "; one line is laid out, its port is TODO"))
     print(f"Next: look through it (TODO marks what nobody could know), then: miscall doctor {file}")
     return 0
 
 
-def _write(base: Path, ask: Callable[[str, str, str], str], found: list[modemlist.Modem]) -> str:
+def _menu(file: Path) -> bool:
+    """Write the campaign of a line that answers, and have a machine say its prompts; False when it could not."""
+    if not file.exists():
+        file.write_text((SHIPPED / file.name).read_text())
+    if voice.run(str(file), False):
+        print(f"{file}: the box starts once this campaign has prompts", file=sys.stderr)
+        return False
+    return True
+
+
+def _write(base: Path, ask: Callable[[str, str, str], str], found: list[modemlist.Modem]) -> tuple[str, bool]:
+    """The text of box.toml, and whether one of its lines answers."""
     here = re.sub(r"[^a-z0-9-]+", "-", socket.gethostname().partition(".")[0].lower()).strip("-")[:40]
     name = ask("Name of this box (a-z, 0-9, -)", here or "box-1", config.NAME)
     zone = _zone()
     country = ask("Country, two letters", _country(zone), "|".join(sorted(phonenumbers.SUPPORTED_REGIONS)))
     lines: list[str] = []
     taken: set[str] = set()
+    answers = False
     for place, modem in enumerate(found or [None], 1):
         told = modem.at.number if modem and modem.at.number not in taken else ""  # what the SIM itself believes
         where = f" in {modem.at.maker} {modem.at.model} at {modem.at.port}" if modem else ""
         guess = told or _example(country, place)
         number = ask(f"Number of the SIM{where} (+ country code)", guess, _other_than(taken))
-        lines.append(_line(place, modem, number, bool(told) or number != guess))
         taken.add(number)
+        can_talk = modem is not None and modem.talks
+        menu = bool(can_talk) and ask("Shall this line answer with a menu, yes or no", "no", "yes|no") == "yes"
+        lines.append(_line(place, modem, number, bool(told) or number != guess, MENU if menu else "first"))
+        answers |= menu
     data = "/var/lib/miscall" if base.is_relative_to("/etc") else "data"
     values = {"id": name, "data": data, "country": country, "timezone": _timezone(country, zone)}
     quoted = {key: json.dumps(value) for key, value in values.items()}
-    return _BOX.format(file=base / "box.toml", lines="".join(lines), **quoted)
+    return _BOX.format(file=base / "box.toml", lines="".join(lines), **quoted), answers
 
 
-def _line(place: int, modem: modemlist.Modem | None, number: str, known: bool) -> str:
+def _line(place: int, modem: modemlist.Modem | None, number: str, known: bool, campaign: str) -> str:
     extra = ""
     if modem and modem.rescue:
         extra += f"rescue_port = {json.dumps(modem.rescue)}\n"
@@ -117,6 +137,7 @@ def _line(place: int, modem: modemlist.Modem | None, number: str, known: bool) -
         name=json.dumps(f"l{place}"),
         number=json.dumps(number),
         todo="" if known else "      # TODO: the number of this SIM, as on the posters",
+        campaign=json.dumps(campaign),
         port=json.dumps(modem.at.port) if modem else _NO_PORT,
         extra=extra,
     )

@@ -1,11 +1,14 @@
 """`miscall doctor`: what is wrong with this box, and one sentence on what to do about each.
 
 It looks and never touches: no port is opened, nothing is set. A finding is good or bad; a bad one carries its remedy.
+Of a line whose campaign speaks it also looks at what talking takes: a modem with a voice, its sound port, prompts,
+room for recordings, and a way to make them small for the road.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import stat
 import sys
@@ -14,8 +17,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from edge import box, campaign, config, status, words
+from edge import box, campaign, config, profile, recordings, status, words
+from edge.campaign import Campaign
 from edge.port import holder
+from tools.voice import ESPEAK
 
 ROOM = 200 * 2**20  # bytes: years of calls, and enough for SQLite to work in
 
@@ -48,6 +53,7 @@ def examine(found: config.BoxConfig) -> Iterator[Finding]:
     seen = status.snapshot(found)
     yield from _ports(found, seen["lines"])
     yield from _data(found.data)
+    yield from _voices(found, seen["lines"])
     yield _clock(found, seen["clock"])
     yield _broker(found.hq)
     yield from _states(found.path, seen)
@@ -70,7 +76,7 @@ def is_port(path: str) -> bool:
 
 
 def _ports(found: config.BoxConfig, lines: list[dict[str, object]]) -> Iterator[Finding]:
-    ours = {str(line.get("pid")): line["name"] for line in lines}
+    pids = {line["name"]: str(line.get("pid")) for line in lines}
     for line in found.lines:
         for port in filter(None, (line.port, line.rescue_port, line.audio_port)):
             culprit = holder(port) if is_port(port) else ""
@@ -80,7 +86,7 @@ def _ports(found: config.BoxConfig, lines: list[dict[str, object]]) -> Iterator[
             elif not is_port(port):
                 remedy = "Correct its path: `miscall modem list` shows all ports."
                 yield Finding(f"{line.name}: {port} is no serial port", remedy)
-            elif culprit and ours.get(culprit.rpartition("pid ")[2].rstrip(")")) != line.name:
+            elif culprit and pids.get(line.name) not in _family(culprit):
                 remedy = "Stop that program; the line comes back by itself."
                 yield Finding(f"{line.name}: {port} is held by {culprit.replace('(pid ', '(process ')}", remedy)
             elif not os.access(port, os.R_OK | os.W_OK):
@@ -88,6 +94,15 @@ def _ports(found: config.BoxConfig, lines: list[dict[str, object]]) -> Iterator[
                 yield Finding(f"{line.name}: {port} may not be opened by this user", remedy)
             else:
                 yield Finding(f"{line.name}: {port} is there, " + ("its line uses it" if culprit else "and free"))
+
+
+def _family(culprit: str) -> tuple[str, str]:
+    """The process that `holder` found and the one that started it: a line's helper holds the sound port."""
+    pid = culprit.rpartition("pid ")[2].rstrip(")")
+    try:
+        return pid, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]
+    except (OSError, IndexError):
+        return pid, ""
 
 
 def _data(data: Path) -> Iterator[Finding]:
@@ -114,18 +129,72 @@ def _data(data: Path) -> Iterator[Finding]:
     yield Finding(f"{data}: {words.size(free)} free", "Free space or put in a bigger card." if low else "")
 
 
+def _voices(found: config.BoxConfig, lines: list[dict[str, Any]]) -> Iterator[Finding]:
+    """What talking takes, of a box on which a campaign speaks."""
+    speaking = {one.id: one for one in box.speaking(found)}
+    profiles = profile.load_all()
+    for line, said in zip(found.lines, lines, strict=True):
+        if line.campaign in speaking:
+            yield _voice(line, profiles.get(line.modem) or profiles.get(str(said.get("modem"))))
+    for one in speaking.values():
+        yield from _prompts(one)
+    if speaking:
+        yield _encoder(found.hq)
+        room = recordings.room(found.data)
+        remedy = "Free space or put in a bigger card; until then who wants to leave a message is asked to call again."
+        yield Finding(f"{found.data}: there is {'' if room else 'no '}room for recordings", "" if room else remedy)
+
+
+def _voice(line: config.LineConfig, modem: profile.Profile | None) -> Finding:
+    if modem is None:
+        return Finding(f"{line.name}: whether its modem can talk is known once the line has run")
+    if modem.voice is None:
+        remedy = "Put its SIM into a modem that has one; until then callers of this line are treated as missed calls."
+        return Finding(f"{line.name}: a {modem.label} has no voice over USB", remedy)
+    if modem.voice.pcm and line.audio_port:
+        return Finding(f"{line.name}: talks through {line.audio_port}")
+    if modem.voice.files is not None:
+        return Finding(f"{line.name}: talks by files inside its {modem.label}")
+    remedy = f"Name it as audio_port of line {line.name} in box.toml; `miscall modem list` shows it."
+    return Finding(f"{line.name}: a {modem.label} talks through its sound port, and none is named", remedy)
+
+
+def _prompts(found: Campaign) -> Iterator[Finding]:
+    for language, one in box.spoken(found).items():
+        what = f"campaign {found.id}: {{}} of {sum(one)} prompts in {language}"
+        if one.missing:
+            first = "" if shutil.which(ESPEAK) else f" (as root, first: apt-get install {ESPEAK})"
+            remedy = f"Record them, or let `miscall campaign voice {found.path}` make drafts{first}."
+            yield Finding(f"{what.format(one.missing)} are missing: another language is heard, or a beep", remedy)
+        elif one.drafts:
+            yield Finding(f"{what.format(one.drafts)} are a machine's; a person's voice is understood, and trusted")
+        else:
+            yield Finding(f"{what.format('all')} are recorded")
+
+
+def _encoder(hq: config.HqLink) -> Finding:
+    if not hq.data_mb_per_day:
+        return Finding("recordings stay on the box: data_mb_per_day is 0")
+    if recordings.encoder(Path("wav"), Path("opus")):
+        return Finding("recordings can be made small for the road to headquarters")
+    remedy = "As root: apt-get install opus-tools; until then recordings wait on the box."
+    return Finding("recordings cannot be made small for the road: opusenc and soundfile are not installed", remedy)
+
+
 def _clock(found: config.BoxConfig, clock: dict[str, object]) -> Finding:
-    """An untrusted clock costs certain times; where a campaign has quiet hours it also costs the replies."""
+    """An untrusted clock costs certain times; where a campaign has quiet hours it also costs replies and call-backs."""
     if clock["trusted"]:
         return Finding(f"clock: {clock['words']}")
     names = sorted({line.campaign for line in found.lines})
-    quiet = [name for name in names if campaign.load(found.campaign_files(name)[0], set(found.text) | {"number"}).quiet]
+    loaded = [campaign.load(found.campaign_files(name)[0], set(found.text) | {"number"}) for name in names]
+    quiet = [one.id for one in loaded if one.quiet or one.callback]
     remedy = "Connect the box to the internet for a minute (NTP), or wait for the mobile network's time."
     if not quiet:
         return Finding(f"clock: {clock['words']}; calls are kept with an uncertain time", remedy)
     remedy += ' If something else keeps this clock right, set `clock = "trusted"` below [box].'
     which = f"campaign{'s' if len(quiet) > 1 else ''} {', '.join(quiet)}"
-    return Finding(f"clock: {clock['words']}; no reply of {which} goes out, for its quiet hours cannot be told", remedy)
+    lost = "goes out, and nobody is rung back," if any(one.callback for one in loaded) else "goes out,"
+    return Finding(f"clock: {clock['words']}; no reply of {which} {lost} for its quiet hours cannot be told", remedy)
 
 
 def _broker(hq: config.HqLink) -> Finding:
@@ -147,11 +216,13 @@ def _states(file: Path, seen: dict[str, Any]) -> Iterator[Finding]:
         said = words.line_said(line, now_ms)
         if running or line.get("state") in ("damaged", "disk"):
             yield Finding(f"{line['name']}: {said.title}. {said.sentence}", said.todo if said.tone != "good" else "")
-        if held := words.held_said(line):
-            yield Finding(f"{line['name']}: {held}")
+        for waits in words.waiting_said(line):
+            yield Finding(f"{line['name']}: {waits}")
     link = words.link_said(seen["uplink"], now_ms)
     if running:
         yield Finding(f"uplink: {link.title}. {link.sentence}", link.todo if link.tone in ("bad", "warn") else "")
+        if sound := words.sound_said(seen["uplink"]):
+            yield Finding(f"uplink: {sound}")
 
 
 def _rival() -> Finding:

@@ -1,7 +1,8 @@
 """`miscall modem list`: the modems on this machine, the profile each matches, and what each of its ports is for.
 
 Every serial port is asked `AT`, then for maker, model and its own number; a port that another program holds is not
-touched but named with the culprit. Nothing is set: asking leaves a modem as it was.
+touched but named with the culprit. Nothing is set: asking leaves a modem as it was. What a port is for is told by its
+USB interface; a simulated modem's sound port is known by its name.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from edge.port import Port, PortError
 
 PLACES = ("/dev/serial/by-path/*", "/dev/ttyUSB*", "/dev/ttyACM*")
 PATIENCE = 1.5  # seconds for an answer: audio and diagnostic ports never give one
+PCM = "-pcm"  # how `miscall modem sim` names the sound port of the modem beside it
 _FINAL = re.compile(r"OK|ERROR|\+CM[ES] ERROR:.*|COMMAND NOT SUPPORT")
 _UNASKED = re.compile(r"RING|\+CRING|\+CLIP|\+CMTI|\+CREG|\^|\*|\+CIEV")
 
@@ -40,6 +42,7 @@ class Found:
     profile: str = ""
     role: str = ""  # at, rescue, audio, or "" when unknown
     words: str = ""
+    voice: profile.Voice | None = None
 
 
 @dataclass
@@ -50,15 +53,25 @@ class Modem:
     rescue: str = ""
     audio: str = ""
 
+    @property
+    def talks(self) -> str:
+        """How a line on it would talk with callers, in words; "" when it could not."""
+        voice = self.at.voice
+        if voice and voice.pcm and self.audio:
+            return f"talks through {self.audio}"
+        return "talks by files inside it" if voice and voice.files else ""
+
 
 def run(ports: Sequence[str]) -> int:
-    """Print what was found, one line a port."""
+    """Print what was found, one line a port, and of each modem how it talks."""
     found = scan(ports)
     if not found:
         print("No serial port is here. Plug the modem in; a stick that shows up as a CD needs usb-modeswitch.")
+    talks = {modem.at.port: f"; {modem.talks or 'cannot talk'}" for modem in modems(found)}
     for one in found:
         if one.model:
-            print(f"{one.port}: {one.maker} {one.model}, profile {one.profile}, {one.role or 'at'}")
+            known = f"{one.port}: {one.maker} {one.model}, profile {one.profile}, {one.role or 'at'}"
+            print(known + talks.get(one.port, ""))
         else:
             print(f"{one.port}: {one.words}" + (f", {one.role}" if one.role else ""))
     return 0
@@ -141,7 +154,10 @@ def _with_roles(found: list[Found]) -> list[Found]:
     known = {usb.id: usb for one in profiles.values() for usb in one.usb}
     done = []
     for one in found:
-        matched = profile.match(profiles, one.maker, one.model).name if one.model else ""
+        matched = profile.match(profiles, one.maker, one.model) if one.model else None
         role = known[one.usb].role(one.interface) if one.usb in known else "at" if one.model else ""
-        done.append(Found(**{**vars(one), "profile": matched, "role": role}))
+        told = {"profile": matched.name, "voice": matched.voice} if matched else {}
+        if not one.usb and one.port.endswith(PCM):
+            role, told = "audio", {"device": one.port.removesuffix(PCM)}
+        done.append(Found(**{**vars(one), **told, "role": role}))
     return done

@@ -16,6 +16,8 @@ import sys
 from array import array
 from pathlib import Path
 
+from edge.audio.player import BEEP
+from edge.wavfile import header
 from tools import sound
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -50,6 +52,14 @@ def campaign(name: str) -> str:
     text = (ROOT / "campaigns" / f"{name}.toml").read_text()
     text = re.sub(r'(?m)^quiet = "[^"]*"', f'quiet = "{QUIET}"', text)
     return re.sub(r"(?m)^minutes_per_day = \d+", "minutes_per_day = 1440", text)
+
+
+def beep(folder: Path) -> None:
+    """Let the last word of a campaign be a beep until it has its prompts: a box with none at all refuses to start."""
+    file = folder / "goodbye.en.draft.wav"
+    folder.mkdir(parents=True, exist_ok=True)
+    if not file.exists():
+        file.write_bytes(header(len(BEEP)) + BEEP)
 
 
 def make(folder: Path) -> int:

@@ -133,6 +133,7 @@ def furnish(folder: Path, boxes: int, lines: int, broker: int, voices: Path) -> 
         for campaign in office.talking.values():
             (office.config.parent / "campaigns" / f"{campaign}.toml").write_text(rehearsal.campaign(campaign))
             (office.config.parent / "campaigns" / campaign).symlink_to(voices / campaign)
+            rehearsal.beep(voices / campaign)
         taken.add(int(office.page.rpartition(":")[2].strip("/")))
         offices.append(office)
     hq = folder / "hq" / "hq.toml"

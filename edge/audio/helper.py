@@ -24,6 +24,7 @@ from typing import Any
 from edge.audio.pace import LEAD, Pacer
 from edge.audio.player import SILENCE, Saying
 from edge.audio.take import Take
+from edge.audio.words import Words
 from edge.audio.worker import Worker
 from edge.dialogue import FRAME, KeyPressed, SpeechBegan, SpeechEnded
 from edge.hearing import Ear
@@ -41,10 +42,11 @@ _LONGEST_MESSAGE = 65536
 
 
 class Helper:
-    """One line's helper; `line` is its end of the socketpair."""
+    """One line's helper; `line` is its end of the socketpair, `language` the one in which words are listened for."""
 
-    def __init__(self, line: socket.socket) -> None:
+    def __init__(self, line: socket.socket, language: str = "") -> None:
         self._line = line
+        self._words = Words(language)
         line.setblocking(False)
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._from_workers: deque[dict[str, object]] = deque()
@@ -77,6 +79,7 @@ class Helper:
             self._move(now)
             self._retell()
         self._hang_up()
+        self._words.close()
         self._card.finish(CLOSING_S)
 
     # ------------------------------------------------------------------------------------ waiting
@@ -86,6 +89,8 @@ class Helper:
         sources: list[int] = [self._line.fileno(), self._wake]
         if self._port is not None and self._pacer is None:
             sources.append(self._port.fd)
+        if self._words.fd >= 0:
+            sources.append(self._words.fd)
         due = self._deadline()
         timeout = None if due is None else max(0.0, due - time.monotonic())
         readable, _, _ = select.select(sources, [], [], timeout)
@@ -97,6 +102,8 @@ class Helper:
             os.eventfd_read(self._wake)
             while self._from_workers:
                 self._worker_said(self._from_workers.popleft())
+        if self._words.fd in readable and (word := self._words.answer()):
+            self._tell(**word)
 
     def _deadline(self) -> float | None:
         moments = []
@@ -177,6 +184,7 @@ class Helper:
         self._release()
         self._path, self._hear_first, self._trouble = path, hear_first, ""
         self._ear = Ear()
+        self._words.forget()
         self._try_at = 0.0
         gc.disable()  # no pause for it while somebody listens
         self._connect(time.monotonic())
@@ -211,6 +219,7 @@ class Helper:
         self._stop(keep=True)
         self._hush()
         self._release()
+        self._words.forget()
         self._path, self._silent_at = "", None
         gc.collect()
         gc.enable()
@@ -237,13 +246,17 @@ class Helper:
             self._stop(keep=True)
 
     def _listen(self, pcm: bytes, now: float) -> None:
+        self._words.feed(pcm)
         for event in self._ear.feed(pcm, now):
             if isinstance(event, KeyPressed):
                 self._tell(key=event.key)
             elif isinstance(event, SpeechBegan):
                 self._tell(speech=True)
+                if self._saying is None and self._take is None:
+                    self._words.began()
             elif isinstance(event, SpeechEnded):
                 self._tell(speech=False)
+                self._words.ended()
 
     def _silent(self, now: float) -> None:
         """No byte has come for a while."""
@@ -295,6 +308,7 @@ class Helper:
 
     def _say(self, id: int, files: Sequence[tuple[str, int]]) -> None:
         self._hush()
+        self._words.forget()
         saying = self._saying = Saying(id, files)
         self._after = 0
         self._reader.do(lambda: saying.read(self._no_prompt))
@@ -311,6 +325,7 @@ class Helper:
 
     def _record(self, number: int, path: str, most_s: float) -> None:
         self._stop(keep=True)
+        self._words.forget()
         self._take = Take(number, path, most_s, self._card, self._from_worker)
         self._take_until = time.monotonic() + most_s + LATE_S
         self._speech_before = self._ear.speech_ms
@@ -321,7 +336,7 @@ class Helper:
             take.end(keep, self._ear.speech_ms - self._speech_before)
 
 
-def main(fd: int) -> int:
+def main(fd: int, language: str = "") -> int:
     """The process. The line ends it by closing the socket, and the kernel when the line dies; a signal that is meant
     for a whole group of processes is the line's to obey."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -331,5 +346,5 @@ def main(fd: int) -> int:
     gc.collect()
     gc.freeze()
     with socket.socket(fileno=fd) as line:
-        Helper(line).run()
+        Helper(line, language).run()
     return 0

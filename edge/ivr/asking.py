@@ -188,7 +188,7 @@ def word(walk: Walk, event: Event, now: float) -> None:
     assert isinstance(event, WordHeard)
     node = walk.menu.nodes[walk.node]
     key = prompts.key_of(node, event.word)
-    if event.sure < SURE or not key:
+    if event.sure < SURE or not key or event.language not in ("", walk.language):
         return
     walk.step("word", event.word)
     walk.talks, walk.word_key = 0, key

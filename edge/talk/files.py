@@ -60,7 +60,7 @@ class Store:
                 self.there[name] = max(0, len(sound) - 44) / BYTES_S
 
     def fetch(self, name: str, keep: Callable[[bytes], object]) -> Script:
-        """Get the take `name` out of the module, hand its bytes to `keep` (b"" when it cannot be had), and delete it."""
+        """Get the take `name` out of the module, hand its bytes to `keep` (b"": it cannot be had), and delete it."""
         path, size = self.where(name), 0
         if self.commands.sizes:
             answer = yield Command(self.commands.sizes.format(path=path), "", timeout=5.0)

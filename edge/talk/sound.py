@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from edge.dialogue import Heard, KeyPressed, Played, SpeechBegan, SpeechEnded
+from edge.dialogue import Heard, KeyPressed, Played, SpeechBegan, SpeechEnded, WordHeard
 
 Spoken = tuple[str, int]  # a WAV file's path ("": the beep), and the silence before it in milliseconds
 Send = Callable[[Mapping[str, object]], object]
@@ -100,6 +100,8 @@ class PcmSound:
             return [KeyPressed(str(told["key"]), "sound")]
         if "speech" in told:
             return [SpeechBegan() if told["speech"] else SpeechEnded()]
+        if "word" in told:
+            return [WordHeard(str(told["word"]), float(told["sure"]), str(told["language"]))]
         if "open" in told:
             return [Troubled("")]
         if "trouble" in told and told.get("why") != "no-prompt":

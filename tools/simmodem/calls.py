@@ -190,6 +190,7 @@ class Line:
         self.calls.remove(call)
         self._over(call, "answered", now)
         self._end_lines(call, self._m.family.end_talked, now)
+        self._let_in(now)
 
     # ------------------------------------------------------------------------- what is written
 
@@ -325,10 +326,14 @@ class Line:
             self.calls.remove(call)
             self._over(call, call.fate or ("cancelled" if call.outgoing else "rejected"), now)
             self._end_lines(call, self._m.family.end_local, now, after_ok=not self._m.family.end_first)
-        waiting = next((call for call in self.calls if call.state == "waiting"), None)
-        if waiting and len(self.calls) == 1:  # the line is free for the one who waited: it rings now
+        self._let_in(now, after_ok=True)
+
+    def _let_in(self, now: float, after_ok: bool = False) -> None:
+        """The line may be free for the one who waited: it rings now."""
+        if len(self.calls) == 1 and self.calls[0].state == "waiting":
+            waiting = self.calls[0]
             waiting.state, waiting.rings = "ringing", 0
-            self._changed(waiting, now, after_ok=True)
+            self._changed(waiting, now, after_ok)
 
     def answer(self, now: float) -> bool:
         """ATA. False when nobody rings."""

@@ -22,7 +22,7 @@ from tools.telephone.exchange import About, Leg, Phone, Refused, State, Tone
 from tools.telephone.story import Told, of_rows
 
 PATIENCE_S, TALK_S, RINGS_S = 40.0, 185.0, 25.0
-AGAIN_S = 12.0  # a plain modem never says that a caller gave up: rings that come sooner are the same call to its box
+AGAIN_S = 12.0  # rings that come sooner may be the same call to a box: not all modems say that a caller has gone
 READ_S = 0.5  # between two looks into a ledger
 CONTINUED = 4000  # rows of a ledger that are looked through for one call
 
@@ -41,7 +41,7 @@ class Line:
     ) -> None:
         self.about, self.port, self.ledger, self.menu = about, port, ledger, menu
         self._on_air, self._came = on_air, came
-        self._gave_up: dict[str, float] = {}  # telephones that hung up before the cut, and when
+        self._unclear: dict[str, float] = {}  # telephones whose last call may not be over for the box, and when it was
 
     def attach(self, phone: Phone) -> None:
         """Whoever this line rings back decides by hand."""
@@ -52,15 +52,18 @@ class Line:
 
     def dial(self, phone: Phone) -> Leg:
         """Raises Refused when this would be taken for the call before."""
-        self._forget(time.monotonic())
-        if phone.id in self._gave_up:
-            wait = self._gave_up[phone.id] + AGAIN_S - time.monotonic()
+        now = time.monotonic()
+        self._unclear = {id: at for id, at in self._unclear.items() if now - at < AGAIN_S}
+        if phone.id in self._unclear:
+            wait = self._unclear[phone.id] + AGAIN_S - now
             raise Refused(f"The network is still clearing your last call: try again in {wait:.0f} s.")
         if not self._on_air():
             self._came(phone.number, None)
             return Unreachable()
         call = self.port.dial(phone.number, PATIENCE_S, talk_s=TALK_S)
         self._came(phone.number, call)
+        if call.state == "waiting":
+            self.unclear(phone)
         return ModemLeg(self, call, phone)
 
     def look(self, phone: Phone) -> None:
@@ -73,12 +76,9 @@ class Line:
             raise Refused("Not sent: that number has no network just now.")
         self.port.sms_in(phone.number, text)
 
-    def gave_up(self, phone: Phone) -> None:
-        """She hung up while it rang."""
-        self._gave_up[phone.id] = time.monotonic()
-
-    def _forget(self, now: float) -> None:
-        self._gave_up = {id: at for id, at in self._gave_up.items() if now - at < AGAIN_S}
+    def unclear(self, phone: Phone) -> None:
+        """She hung up while it rang, or waited behind somebody else."""
+        self._unclear[phone.id] = time.monotonic()
 
     def _look_for_calls(self, phone: Phone) -> None:
         calls, place = self.port.modem.calls, phone.marks[self.about.key]
@@ -192,7 +192,7 @@ class ModemLeg:
             return
         self._line.port.hang_up(self._call)
         if self._call.fate == "gave-up":
-            self._line.gave_up(self._phone)
+            self._line.unclear(self._phone)
 
     def story(self) -> Sequence[Told]:
         """What the box has written down of it so far."""
