@@ -92,10 +92,10 @@ class Stopwatch:
     """Between a modem and its port: when a caller's number was written, when the hang-up for her was read."""
 
     def __init__(self, port: PtyModem) -> None:
-        self.port, self._write = port, port.write
+        self.port, self._write = port, port._at.write
         self.told: dict[Call, float] = {}
         self.hung: dict[Call, float] = {}
-        port.write = self._timed  # type: ignore[method-assign]
+        port._at.write = self._timed  # type: ignore[method-assign]
         port.modem.line.on_hangup = self._read
 
     def _timed(self, data: bytes) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from edge import station as stations
+from edge import outbox
 from tests.prove.ground import voter
 from tests.rig import Rig
 
@@ -44,7 +44,7 @@ class Twin:
         self.rig.siblings = [SimpleNamespace(path=folder / "ledgers" / f"{other}.db")]  # type: ignore[list-item]
         self.station = self.rig.station
         assert self.station is not None
-        self.station.setting = dataclasses.replace(self.station.setting, purse=1_000_000)
+        self.station.outbox._purse = 1_000_000
         self.start = Start(0)
         self._watch(self.station.ledger)
 
@@ -65,7 +65,7 @@ class Twin:
 
     def _watch(self, ledger: Any) -> None:
         """Note when the claim is written and when STOP is on disk; be busy between verdict and claim."""
-        decide, set_state, keep_received = stations.decide, ledger.set_state, ledger.keep_received
+        decide, set_state, keep_received = outbox.decide, ledger.set_state, ledger.keep_received
 
         def slowly(*given: Any) -> Any:
             verdict = decide(*given)
@@ -83,7 +83,7 @@ class Twin:
             self.start.stopped_at = time.monotonic()
             return int(seq)
 
-        stations.decide, ledger.set_state, ledger.keep_received = slowly, claimed, stopped  # type: ignore[assignment]
+        outbox.decide, ledger.set_state, ledger.keep_received = slowly, claimed, stopped  # type: ignore[assignment]
 
     def race(self, number: int, barrier: Any, stop: bool) -> Start:
         """Caller `number` rings; then, with all others at the barrier, her STOP comes if `stop`, and her reply goes."""
