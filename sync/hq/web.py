@@ -85,6 +85,7 @@ class Looks:
         finally:
             took = time.monotonic() - began
             self._callers_due = time.monotonic() + max(1.5, 20 * took)
+            self._due = 0.0  # the next look shows them
             self._counting.release()
 
 
