@@ -109,8 +109,8 @@ def script(campaign: str, place: int, chance: Random, sentences: Sequence[bytes]
 
 
 def _key(key: str, chance: Random) -> Act:
-    """A key, by every second one before the prompt is over: she knows what she wants."""
-    return Act("key", key, after_s=chance.uniform(1.8, 4.0) if chance.random() < 0.5 else PATIENCE_S)
+    """A key, by three in four before the prompt is over: they know what they want."""
+    return Act("key", key, after_s=chance.uniform(1.8, 3.5) if chance.random() < 0.75 else PATIENCE_S)
 
 
 def at_home(place: int, chance: Random) -> Callee:

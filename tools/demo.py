@@ -39,6 +39,7 @@ from tools.view import Scene, Screen, sentence
 
 STEP_S, LOOK_S, TELL_S = 0.05, 0.5, 5.0
 READY_S, DRAIN_S = 60.0, 120.0  # for the lines to come up; for the last replies and rows
+SHY_S = 60.0  # so long after somebody used a telephone in the browser voters keep the lines that talk free
 VOICES_S = 180.0  # for a machine to say all prompts, the first time
 Show = Callable[[Scene], None]
 
@@ -124,6 +125,7 @@ class Demo:
         self.eyes = Eyes(self.offices, self.hq.parent / "data" / "hq.db")
         self.district = District(self._lines(), Random(), self._tell)
         self.exchange, self.telephone = self._telephone()
+        self.district.person = partial(self.exchange.used, SHY_S)
         self._weather = forecast(run_s)
         self._next: Spell | None = next(self._weather)
         self._away: dict[tuple[str, str], int] = {}  # lines unplugged, and when (wall, ms)

@@ -106,7 +106,8 @@ class Visit(NamedTuple):
 
 class District:
     """The voters of some lines. `tick` often; `tell` gets one sentence for everything that happened. `sentences` is
-    what voters say into the telephone."""
+    what voters say into the telephone; `person` tells that somebody wants to try the lines that talk, which voters then
+    keep free."""
 
     def __init__(
         self,
@@ -115,6 +116,7 @@ class District:
         tell: Callable[[str, str], object],
         every_s: float = 7.0,
         sentences: Sequence[bytes] = (b"",),
+        person: Callable[[], bool] = lambda: False,
     ) -> None:
         self.lines, self.visits = lines, list[Visit]()
         self.replies: Counter[tuple[str, str]] = Counter()  # (box, number) -> SMS that the network accepted
@@ -122,7 +124,7 @@ class District:
         self.rung_back: list[tuple[Line, Call]] = []
         self.stops = 0
         self.rush_until = 0.0
-        self.sentences = sentences
+        self.sentences, self.person = sentences, person
         self._chance, self._tell, self._every_s = chance, tell, every_s
         self._due: list[tuple[float, int, Callable[[float], None]]] = []
         self._count = itertools.count()
@@ -189,6 +191,9 @@ class District:
 
     def _comes_to_talk(self, line: Line, now: float) -> None:
         """The same on a line that talks: a call there takes its time."""
+        if self.person():
+            self._in(5.0, now, partial(self._comes_to_talk, line))
+            return
         self._in(self._chance.uniform(*TALK_EVERY_S), now, partial(self._comes_to_talk, line))
         voter = self._new_voter("talks", 30.0)
         if line.mode == "callback":

@@ -120,11 +120,12 @@ class Exchange:
         self._samples, self._said = samples, 0
         self._chance = chance or Random()
         self._phones: dict[str, Phone] = {}
+        self._used_at = -1e9  # when somebody did something last
         self._ending = False
 
     def new(self) -> Phone:
         """A telephone for one more tab."""
-        number = ""
+        number, self._used_at = "", time.monotonic()
         while not number or any(phone.number == number for phone in self._phones.values()):
             number = f"+9198{self._chance.randrange(10**8):08d}"
         phone = Phone(secrets.token_urlsafe(18), number)
@@ -140,6 +141,10 @@ class Exchange:
         """The telephone with that secret."""
         return self._phones.get(id)
 
+    def used(self, within_s: float) -> bool:
+        """Has somebody taken a telephone, rung, or pressed a key, so lately? From any thread."""
+        return time.monotonic() - self._used_at < within_s
+
     def look(self, phone: Phone) -> None:
         """Find out what has happened to it."""
         for line in self.lines.values():
@@ -149,6 +154,7 @@ class Exchange:
 
     def dial(self, phone: Phone, key: str) -> None:
         """Ring a line. Raises Refused."""
+        self._used_at = time.monotonic()
         if self._ending:
             raise Refused("The voters have gone home, and so should you.")
         if phone.busy:
@@ -166,6 +172,7 @@ class Exchange:
             phone.leg.hang_up()
 
     def press(self, phone: Phone, key: str) -> None:
+        self._used_at = time.monotonic()
         self._leg(phone).press(key)
 
     def speak(self, phone: Phone, pcm: bytes) -> None:

@@ -151,8 +151,11 @@ class ModemLeg:
         call = self._call
         if call.fate == "rejected":
             took = ((call.hangup_at or 0.0) - (call.told_at or call.rang_at or 0.0)) * 1000
-            back = " They will ring you back in a moment." if self._line.about.mode == "callback" else ""
-            return f"It rang, and was cut after {max(1, round(took))} ms. You paid nothing.{back}"
+            then = {
+                "callback": " They will ring you back in a moment.",
+                "menu": " Somebody else is in the menu: try again soon.",
+            }.get(self._line.about.mode, "")
+            return f"It rang, and was cut after {max(1, round(took))} ms. You paid nothing.{then}"
         if call.fate == "answered":
             return "You paid nothing: they rang you." if self.incoming else "It was answered: this cost the caller."
         told = {

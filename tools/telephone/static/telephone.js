@@ -3,6 +3,7 @@ import { Microphone, Speaker } from "./sound.js";
 
 const EVERY_MS = 250;
 const HIDDEN_MS = 1000;
+const ENDED_MS = 5000; // when nothing answers
 const PATIENCE_MS = 5000;
 const RING_MS = 900; // so long the ring is heard, however soon the cut comes: the network needs about that too
 const BEEPS_MS = 2200; // of the tone behind a call that was not answered
@@ -22,6 +23,7 @@ let dialledAt = 0;
 let hearing = false;
 let read = 0; // letters that were looked at
 let timer = 0;
+let every = EVERY_MS;
 
 // ------------------------------------------------------------------------------- asking
 
@@ -84,11 +86,13 @@ async function look() {
     const told = await answer.json();
     if (told.state === "unknown") await begin();
     else if (answer.ok) show(told);
+    every = document.hidden ? HIDDEN_MS : EVERY_MS;
   } catch {
+    every = ENDED_MS;
     show({ ...seen, state: seen.state === "idle" ? "idle" : "over", tone: "", words: "The demo has ended." });
   }
   clearTimeout(timer); // others may have looked meanwhile
-  timer = setTimeout(look, document.hidden ? HIDDEN_MS : EVERY_MS);
+  timer = setTimeout(look, every);
 }
 
 async function begin() {
