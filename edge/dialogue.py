@@ -144,7 +144,6 @@ STEPS = (
     "speech",  # she talked in place of pressing a key
     "word",  # a word was recognised (`key` is the word)
     "record",  # a take begins
-    "no-room",  # a take would have begun, but the box has no room for it
     "no-room",  # a take was due, or was under way, and could not be made
     "goal",  # the node's purpose is fulfilled: an answer, a kept recording, a case
     "end",  # the conversation is over; `key`: done, hung-up, opted-out, limit

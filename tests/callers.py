@@ -537,6 +537,7 @@ class Host:
         full = set() if self.about.may_record and not self.closing else {"no-room"}
         claims = said & {*CONFIRM, "recorded", "no-room", "closed"}
         assert claims <= self.true | closed | full, f"not true: {claims - self.true}"
+        self.true |= claims & full  # what was so may be said again, when she asks for it
         if "reference" in said:
             digits = "".join(name[-1] for name in names if name.startswith("digit-"))
             assert digits[: len(digits) // 2] in self.references, "a reference that nobody gave"

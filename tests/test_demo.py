@@ -16,6 +16,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -372,6 +373,27 @@ def test_a_person_who_dials_is_a_voter() -> None:
     live(village, [port], 1)
     assert village.truth() == {("gaya-01", "l1", "+919812345678"): 1}
     assert village.fates() == {"rejected": 1, "unreachable": 1}
+
+
+def test_voters_keep_the_lines_that_talk_free_for_a_person() -> None:
+    port, here = MadeUp(set()), [True]
+    line = Line("gaya-01", "menu", port, lambda: True, "menu", "water-menu")
+    village = District([line], Random(5), lambda *_: None, person=lambda: here[0])
+    village.open(0.0)
+    live(village, [port], 100)
+    assert not village.visits
+    here[0] = False
+    live(village, [port], 6, 100)
+    assert len(village.visits) == 1
+
+
+def test_a_recording_that_did_not_come_is_said() -> None:
+    village = District([], Random(5), lambda *_: None)
+    verdict = judge(village, [], [])
+    for at_hq, unsent, told in ((3, 0, "at headquarters, once."), (2, 1, "WRONG: 1 recordings are not at")):
+        eyes = SimpleNamespace(sound=3, sound_at_hq=at_hq, waiting=0)
+        stub = SimpleNamespace(district=village, eyes=eyes, unsent_sound=lambda unsent=unsent: unsent)
+        assert told in "\n".join(demo.totals(verdict, stub))  # type: ignore[arg-type]
 
 
 class Far:

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from edge import box, campaign, config, profile, recordings, status, words
+from edge import box, campaign, config, profile, recognise, recordings, status, words
 from edge.campaign import Campaign
 from edge.port import holder
 from tools.voice import ESPEAK
@@ -136,6 +136,9 @@ def _voices(found: config.BoxConfig, lines: list[dict[str, Any]]) -> Iterator[Fi
     for line, said in zip(found.lines, lines, strict=True):
         if line.campaign in speaking:
             yield _voice(line, profiles.get(line.modem) or profiles.get(str(said.get("modem"))))
+            if why := recognise.offered(line.words, speaking[line.campaign].languages)[1]:
+                remedy = f"Take `words` out of line {line.name} in box.toml, or install requirements/asr.lock."
+                yield Finding(f"{line.name}: {why}", remedy)
     for one in speaking.values():
         yield from _prompts(one)
     if speaking:
@@ -162,7 +165,9 @@ def _voice(line: config.LineConfig, modem: profile.Profile | None) -> Finding:
 def _prompts(found: Campaign) -> Iterator[Finding]:
     for language, one in box.spoken(found).items():
         what = f"campaign {found.id}: {{}} of {sum(one)} prompts in {language}"
-        if one.missing:
+        if not sum(one):
+            yield Finding(f"campaign {found.id} has no words in {language}", "Write them below [menu], or take it out.")
+        elif one.missing:
             first = "" if shutil.which(ESPEAK) else f" (as root, first: apt-get install {ESPEAK})"
             remedy = f"Record them, or let `miscall campaign voice {found.path}` make drafts{first}."
             yield Finding(f"{what.format(one.missing)} are missing: another language is heard, or a beep", remedy)
