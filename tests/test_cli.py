@@ -15,7 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from tools import boxnew, cli, modemlist
+from edge.audio.player import BEEP
+from edge.wavfile import header
+from tools import boxnew, cli, modemlist, voice
+
+ROOT = Path(__file__).parent.parent
 
 PROMISED = """
 demo, box new, box run, box line, box uplink, box page, box export, box status, hq run, hq receive, hq web, hq export,
@@ -190,12 +194,32 @@ def test_the_ports_of_a_modem_are_put_together(capsys: pytest.CaptureFixture[str
     told = capsys.readouterr().out
     assert "/dev/ttyUSB3: SIMCOM INCORPORATED SIM7600E, profile sim7600, rescue\n" in told
     assert "/dev/ttyUSB4: does not answer AT, audio\n" in told
+    assert "profile sim7600, at; talks through /dev/ttyUSB4\n" in told
+    assert "/dev/ttyUSB7: SIMCOM INCORPORATED SIM7600E, profile sim7600, at; talks by files inside it\n" in told
+
+
+@pytest.mark.parametrize(
+    ("maker", "model", "sound", "talks"),
+    [
+        ("huawei", "E173", True, "talks through /dev/x-pcm"),
+        ("huawei", "E173", False, ""),  # it has no files of its own
+        ("Quectel", "EC25", False, "talks by files inside it"),
+        ("SIMCOM_Ltd", "SIMCOM_SIM800L", True, ""),
+        ("SIMCOM", "A7670E", False, "talks by files inside it"),
+        ("nobody", "knows", True, ""),
+    ],
+)
+def test_which_modem_talks(maker: str, model: str, sound: bool, talks: str) -> None:
+    ports = [modemlist.Found("/dev/x", maker=maker, model=model)]
+    ports += [modemlist.Found("/dev/x-pcm", words="does not answer AT")] if sound else []
+    (modem,) = modemlist.modems(modemlist._with_roles(ports))
+    assert (modem.at.port, modem.talks) == ("/dev/x", talks)
 
 
 @pytest.mark.usefixtures("sticks")
 def test_box_new_asks_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    typed = iter(["Bad Name", "nashik-07", "", "+919000000009", "+919000000009", "+919000000008"])
-    monkeypatch.setattr("builtins.input", lambda question: "no" if "menu" in question else next(typed))
+    typed = iter(["Bad Name", "nashik-07", "", "+919000000009", "maybe", "no", "+919000000009", "+919000000008", ""])
+    monkeypatch.setattr("builtins.input", lambda question: next(typed))
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
     assert boxnew.run(str(tmp_path), False, ()) == 0
     text = (tmp_path / "box.toml").read_text()
@@ -205,7 +229,43 @@ def test_box_new_asks_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         "+919000000008",
     ]
     assert 'rescue_port = "/dev/ttyUSB3"\naudio_port = "/dev/ttyUSB4"\n' in text
+    assert text.count('campaign = "first"') == 2
     assert next(typed, None) is None
+    assert [file.name for file in (tmp_path / "campaigns").iterdir()] == ["first.toml"]
+
+
+@pytest.mark.usefixtures("sticks")
+@pytest.mark.parametrize("voiced", [True, False])
+def test_box_new_lays_out_a_line_that_answers(
+    tmp_path: Path, voiced: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed = iter(["", "", "+919000000009", "yes", "+919000000008", "no"])
+    monkeypatch.setattr("builtins.input", lambda question: next(typed))
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    asked: list[str] = []
+
+    def say(path: str, again: bool) -> int:
+        """What `campaign voice` does, in no time; or what it does without espeak-ng."""
+        asked.append(path)
+        if not voiced:
+            return 1
+        folder = Path(path).with_suffix("")
+        folder.mkdir()
+        (folder / "welcome.hi.draft.wav").write_bytes(header(len(BEEP)) + BEEP)
+        return 0
+
+    monkeypatch.setattr(voice, "run", say)
+    assert boxnew.run(str(tmp_path), False, ()) == 0
+    text, menu = (tmp_path / "box.toml").read_text(), tmp_path / "campaigns" / "water-menu.toml"
+    assert [line for line in text.splitlines() if line.startswith("campaign =")] == [
+        'campaign = "water-menu"', 'campaign = "first"',
+    ]  # fmt: skip
+    assert menu.read_text() == (ROOT / "campaigns" / "water-menu.toml").read_text() and asked == [str(menu)]
+    told = capsys.readouterr().err
+    assert told == ("" if voiced else f"{menu}: the box starts once this campaign has prompts\n")
+    if not voiced:
+        assert cli.main(["box", "run", str(tmp_path / "box.toml")]) == 1
+        assert "`miscall campaign voice" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("sticks")
@@ -222,9 +282,11 @@ def test_modem_list_on_simulated_ports(tmp_path: Path) -> None:
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL) as sim:
         try:
             deadline = time.monotonic() + 20
-            while not list(folder.glob("sim*")) and time.monotonic() < deadline:
+            while len(list(folder.glob("sim*"))) < 2 and time.monotonic() < deadline:
                 time.sleep(0.05)
-            found = [one for one in modemlist.scan([f"{folder}/sim1"]) if one.port.startswith(str(folder))]
-            assert [(one.profile, one.role, one.words) for one in found] == [("quectel-lte", "at", "")]
+            found = [one for one in modemlist.scan([f"{folder}/sim*"]) if one.port.startswith(str(folder))]
+            assert [(one.profile, one.role) for one in found] == [("quectel-lte", "at"), ("", "audio")]
+            (modem,) = modemlist.modems(found)
+            assert modem.talks == f"talks through {folder}/sim1-pcm"
         finally:
             sim.terminate()

@@ -40,6 +40,7 @@ url = "mqtt://127.0.0.1:1883"
 [page]
 listen = "{listen}"
 """
+TALKS: dict[str, Any] = {"speaks": True, "talking": False, "mute": "", "room": True}
 LINE = """
 [[line]]
 name = "{name}"
@@ -89,6 +90,20 @@ class Box:
             if state != "queued":
                 book.set_state(self.stamp(), seq, state, "today's SMS of this SIM are used up")
 
+    def talk(self, name: str, due_ms: int = 0) -> None:
+        """A call that was talked on, with a recording; with `due_ms` also a complaint."""
+        book, now, who = self.ledgers[name], self.stamp(), Caller("national", "+919876500013")
+        call = book.keep_call(now, who, "missed", "water")
+        book.talked(now, call, 0)
+        about: dict[str, Any] = {"node": "tell", "tags": ("water",), "language": "hi"}
+        take, _ = book.begin_take(now, who, "water", call, case=bool(due_ms), **about)
+        book.end_take(now, take, "kept", 4000, 3000, "ab" * 32)
+        if due_ms:
+            book.open_grievance(
+                now, who, "water", call, take=take, opened_ms=now.at_ms, due_ms=due_ms, letter=None, **about
+            )  # fmt: skip
+        book.talked(now, call, 12)
+
     def app(self) -> page.Gate:
         return page.application(lambda: status.snapshot(self.config))
 
@@ -127,6 +142,47 @@ def test_replies_that_wait_are_shown_with_their_reason(tmp_path: Path) -> None:
     assert first["notes"][0].replace("'", "&#39;") in text
     assert "<dt>Replies waiting</dt>" in text and ">Rows waiting for headquarters<" in text
     box.close()
+
+
+def test_a_line_that_talks_is_shown_with_its_figures(tmp_path: Path) -> None:
+    box = Box(tmp_path, "ready", "ready", "ready")
+    now_ms = box.stamp().at_ms
+    box.say("l1", "ready", **{**TALKS, "talking": True})
+    box.say("l2", "ready", **{**TALKS, "mute": "a SIM800 or SIM900 has no voice over USB: put the SIM elsewhere"})
+    sound = "3 recordings wait: neither opusenc nor soundfile is installed on the box"
+    box.say("uplink", "connected", unsent=0, last_ack_ms=now_ms, sound=sound, recordings=3)
+    for due_ms in (now_ms - 1, now_ms + 60_000, 0):
+        box.talk("l1", due_ms)
+    for digit in range(3):
+        number = f"+91987650010{digit}"
+        box.ledgers["l2"].keep_call(box.stamp(), Caller("national", number), "missed", "water", ring_back=True)
+    seen = Asked(box.app()).get("/api/status").json()
+    one, two, three = seen["lines"]
+    assert (one["said"]["title"], one["voice"]) == ("Talking", {"talks": "3", "recordings": "3", "cases": "2"})
+    assert one["notes"] == ["1 complaint has waited longer than was promised."]
+    assert (two["said"]["title"], two["said"]["tone"]) == ("Cannot talk", "warn")
+    assert two["notes"] == ["3 people wait for a call back."]
+    assert three["voice"] is None and three["notes"] == [], "a line that never answers has no such figures"
+    assert (seen["box"]["sound"], seen["box"]["unsent_tone"]) == (sound + ".", "warn")
+    assert seen["next"]["text"].startswith("Line l2: put the SIM into a modem that can talk")
+    text = Asked(box.app()).get("/").text
+    assert text.count(">Talks today<") == 2 and "This line is talking with a caller." in text and sound in text
+    assert "Callers are treated as missed calls." in text and not VOTER.search(text)
+    box.close()
+
+
+@pytest.mark.parametrize(
+    ("more", "link", "tone"),
+    [
+        ({"unsent": 0, "recordings": 0}, "good", "good"),
+        ({"unsent": 0, "recordings": 2, "sound": "2 recordings wait for the road to headquarters"}, "good", "busy"),
+        ({"unsent": 7}, "busy", "busy"),
+        ({"unsent": 0, "recordings": 2}, "warn", "warn"),
+        ({"unsent": 0, "sound": "headquarters refused 1: call them"}, "good", "warn"),
+    ],
+)
+def test_what_waits_for_headquarters_has_a_tone(more: dict[str, Any], link: str, tone: str) -> None:
+    assert page._road_tone(more, link) == tone
 
 
 def test_a_page_of_a_broken_box_is_no_error_500(tmp_path: Path) -> None:
@@ -186,6 +242,14 @@ def test_the_browser_follows_the_box(tmp_path: Path, chromium: Any) -> None:
         assert not VOTER.search(seen.content())
         box.say("l2", "ready")
         wait_for(lambda: seen.inner_text(".step") == "All is well: nothing to do.")
+        box.say("l1", "ready", **{**TALKS, "talking": True})
+        wait_for(lambda: first.locator(".pill").inner_text() == "Talking")
+        box.say("l1", "ready", **TALKS)
+        box.talk("l1")
+        wait_for(lambda: first.locator(".pill").inner_text() == "Ready")
+        wait_for(lambda: first.locator(".big").all_inner_texts()[3:] == ["1", "1", "0"])
+        box.say("l1", "ready", **{**TALKS, "room": False})
+        wait_for(lambda: seen.inner_text(".step").startswith("Line l1: free space on the box"))
     box.close()
 
 
@@ -194,6 +258,8 @@ def test_a_phone_needs_no_sideways_scroll(tmp_path: Path, chromium: Any) -> None
     box = Box(tmp_path, "ready", "port-held", "sim-puk", "starting")
     box.say("l2", "port-held", detail="/dev/l2 is held by a-program-with-an-uncommonly-long-name (pid 123456)")
     box.call("l1", "+919876543210")
+    box.say("l1", "ready", **{**TALKS, "mute": "the modem refuses AT+A-COMMAND-WITHOUT-ANY-GAP-IN-IT=1,2,3,4,5,6: no"})
+    box.talk("l1", 1)
     with served(box.app()) as address:
         for size in (PHONE, {"width": 768, "height": 900}, {"width": 1400, "height": 900}):
             with shown(chromium, address, size) as seen:
@@ -259,6 +325,11 @@ def picture(target: Path, folder: Path, size: dict[str, int] = DESK, scheme: str
     box.say("l3", "sending", operator="Airtel", signal=13, sms_left=0)
     box.reply("l3", "held", "held", "held", "queued")
     box.say("l4", "no-network", operator="", signal=1)
+    box.say("l1", "ready", **{**TALKS, "talking": True})
+    for at in range(23):
+        box.talk("l1", box.stamp().at_ms + 60_000 if at < 4 else 0)
+    waits = "2 recordings wait for the road to headquarters"
+    box.say("uplink", "connected", unsent=0, last_ack_ms=box.stamp().at_ms, sound=waits, recordings=2)
     with sync_playwright() as started, served(box.app()) as address:
         browser = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         with shown(browser, address, size, scheme) as seen:

@@ -62,9 +62,16 @@ def test_it_never_gives_up_and_is_petted() -> None:
 
 def test_it_may_ask_whether_the_clock_is_right() -> None:
     """With ProtectClock=yes the box would never trust its clock; with ProcSubset=pid not know its boot."""
-    found = service()
-    assert found["SystemCallFilter"] == "adjtimex clock_adjtime"
-    assert not {"ProtectClock", "ProcSubset"} & set(found)
+    assert "\nSystemCallFilter=adjtimex clock_adjtime\n" in UNIT.read_text()
+    assert not {"ProtectClock", "ProcSubset"} & set(service())
+
+
+def test_sound_goes_first_and_what_can_wait_goes_last() -> None:
+    """Whoever asks is in the code; refused, a helper is late, the encoder is in its way, and no word is understood."""
+    asked = re.findall(r"os\.setpriority\(os\.PRIO_PROCESS, 0, (-?\d+)\)", (ROOT / "edge/audio/helper.py").read_text())
+    assert asked == [service()["LimitNICE"]]
+    allowed = UNIT.read_text().partition("SystemCallFilter=~@privileged @resources\n")[2]
+    assert "\nSystemCallFilter=setpriority\n" in allowed, "behind the line that takes it away"
 
 
 def test_every_profile_has_its_udev_rules() -> None:
@@ -82,6 +89,7 @@ def test_every_profile_has_its_udev_rules() -> None:
 
 
 def test_udev_rules_are_well_formed() -> None:
+    assert 'SYMLINK+="miscall/$env{ID_PATH_TAG}-$env{MISCALL_ROLE}"' in RULES  # the sound port too, as ...-audio
     part = r'[A-Z_]+(\{[\w/]+\})?(==|!=|\+=|=)"[^"]*"'
     for line in filter(None, RULES.splitlines()):
         assert line.startswith("#") or re.fullmatch(rf"{part}(, {part})*", line), line

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ ROOT = Path(__file__).parent.parent
 VOTER, OTHER = Caller("national", "+919812345678"), Caller("national", "+919812345679")
 T0 = Stamp("boot-a", 1000, 1_780_000_000_000, 3)
 DAY_MS = 86_400_000
+SILENT = MENU.replace('mode = "menu"', 'mode = "missed-call"').replace('issue = "pay"', 'issue = "pay"\noption = "all"')
 
 
 def later(seconds: float) -> Stamp:
@@ -124,7 +126,8 @@ def asked(book: Ledger) -> list[str]:
     book.held_wishes()
     book._db.set_trace_callback(None)
     assert len(queries) == 5
-    return [str(row[3]) for query in queries for row in book._db.execute(f"EXPLAIN QUERY PLAN {query}")]
+    with closing(sqlite3.connect(book.path)) as db:
+        return [str(row[3]) for query in queries for row in db.execute(f"EXPLAIN QUERY PLAN {query}")]
 
 
 def test_no_count_reads_a_table_from_end_to_end(book: Ledger) -> None:
@@ -133,15 +136,6 @@ def test_no_count_reads_a_table_from_end_to_end(book: Ledger) -> None:
         assert "INDEX" in plan or "TEMP B-TREE" in plan, plan
     book._db.execute("DROP INDEX event_voice")
     assert any(plan == "SCAN event" for plan in asked(book)), "the test would see it"
-
-
-def old(path: Path, **changes: str) -> None:
-    text = (ROOT / "tests" / "ledgers" / "v2.sql").read_text()
-    for one, other in changes.values() if changes else ():
-        text = text.replace(one, other)
-    with sqlite3.connect(path) as db:
-        db.executescript(text)
-    db.close()
 
 
 @pytest.mark.parametrize(("extra", "late"), [("", 1), ('due_ms":', 0), ('{"call":2,"due_ms"', 0)])
@@ -243,7 +237,7 @@ def test_a_state_file_tells_of_talking(line: Line, tmp_path: Path, monkeypatch: 
 
 
 def test_a_line_that_never_answers_has_no_reason_to_be_mute(tmp_path: Path) -> None:
-    found = config.load(furnish(tmp_path, MENU.replace('mode = "menu"', 'mode = "missed-call"')))
+    found = config.load(furnish(tmp_path, SILENT))
     serving = Line(found, found.line("l1"))
     serving._tell_state()
     assert (state(tmp_path)["speaks"], state(tmp_path)["mute"]) == (False, "")
@@ -358,7 +352,7 @@ TROUBLE = "3 recordings wait: neither opusenc nor soundfile is installed on the 
         (snapshot(seen(), seen("no-sim", "l2"), seen(name="l3", mute="no voice")), "bad", "Line l2: unplug the modem"),
         (snapshot(seen(mute="no voice"), state="refused"), "bad", "Call headquarters"),
         (snapshot(seen(cases_late=1), seen(name="l2", mute="x")), "warn", "Line l2: unplug the modem, count to ten"),
-        (snapshot(seen(room=False), seen(name="l2", room=False)), "warn", "free space on the box or put in a bigger card"),
+        (snapshot(seen(room=False), seen(name="l2", room=False)), "warn", "free space on the box or put in"),
         (snapshot(seen(), seen(name="l2", cases_late=2)), "warn", "Line l2: 2 complaints have waited longer than was"),
         (snapshot(seen(cases_late=1), sound=TROUBLE), "warn", "1 complaint has waited"),
         (snapshot(seen(), sound=TROUBLE), "warn", f"Recordings do not reach headquarters: {TROUBLE}."),
@@ -449,7 +443,7 @@ def test_a_box_whose_campaign_has_nothing_to_say_is_refused(tmp_path: Path) -> N
 
 
 def test_a_campaign_that_only_hears_needs_no_prompt(tmp_path: Path) -> None:
-    file = furnish(tmp_path, MENU.replace('mode = "menu"', 'mode = "missed-call"'))
+    file = furnish(tmp_path, SILENT)
     shutil.rmtree(tmp_path / "campaigns" / "water")
     assert box.check(file) and not list(box.speaking(config.load(file)))
 
@@ -564,7 +558,7 @@ def test_the_doctor_knows_why_words_are_not_understood(tmp_path: Path, monkeypat
 
 
 def test_the_doctor_says_nothing_of_talking_where_nobody_talks(tmp_path: Path) -> None:
-    assert told(furnish(tmp_path, MENU.replace('mode = "menu"', 'mode = "missed-call"')), "sim800") == {}
+    assert told(furnish(tmp_path, SILENT), "sim800") == {}
 
 
 def test_the_doctor_knows_that_a_lines_helper_holds_its_sound_port(tmp_path: Path) -> None:
@@ -573,7 +567,7 @@ def test_the_doctor_knows_that_a_lines_helper_holds_its_sound_port(tmp_path: Pat
     port.parent.mkdir()
     port.symlink_to(os.ttyname(theirs))
     found = config.load(furnish(tmp_path))
-    code = "import os, sys, time; open(sys.argv[1], 'rb+', 0); print('open', flush=True); fd = os.open(sys.argv[1], 2); time.sleep(600)"
+    code = "import os, sys, time; fd = os.open(sys.argv[1], os.O_RDWR); print('open', flush=True); time.sleep(600)"
     parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {code!r}, sys.argv[1]])"
     with subprocess.Popen([sys.executable, "-c", parent, str(port)], stdout=subprocess.PIPE, text=True) as line:
         try:
@@ -584,10 +578,7 @@ def test_the_doctor_knows_that_a_lines_helper_holds_its_sound_port(tmp_path: Pat
                 (what,) = [one for one in doctor._ports(found, [{"name": "l1", "pid": pid}]) if "m1-pcm" in one.what]
                 return what.remedy
 
-            deadline = time.monotonic() + 20
-            while (stranger := of_port(os.getpid())) == "" and time.monotonic() < deadline:
-                time.sleep(0.02)
-            assert stranger == "Stop that program; the line comes back by itself."
+            assert of_port(2**22 + 1) == "Stop that program; the line comes back by itself."
             assert of_port(line.pid) == ""
             (helper,) = children.read_text().split()
             assert of_port(int(helper)) == ""
