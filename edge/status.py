@@ -62,7 +62,7 @@ def text(seen: dict[str, Any]) -> list[str]:
         told.append(f"    calls today {line['calls_today']}, last {last}; {sms}; {network}, signal {signal}")
         if line.get("speaks"):
             talks, takes, cases = (line.get(key, 0) for key in ("talks_today", "recordings_today", "cases_open"))
-            told.append(f"    talks today {talks}, recordings today {takes}, open complaints {cases}")
+            told.append(f"    talks today {talks}, recordings today {takes}, open cases {cases}")
         told += [f"    {said}" for said in words.waiting_said(line)]
     link = words.link_said(seen["uplink"], now_ms)
     road = f"{link.title}. {link.sentence} {link.todo}".rstrip()

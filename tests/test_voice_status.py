@@ -404,7 +404,7 @@ def test_box_status_tells_of_talking(tmp_path: Path) -> None:
     said = {"state": "ready", "pid": os.getpid(), "updated_ms": now.at_ms, "speaks": True, "room": True, "mute": ""}
     (found.data / "state" / "l1.json").write_text(json.dumps(said))
     text = "\n".join(status.text(status.snapshot(found)))
-    assert "    talks today 1, recordings today 0, open complaints 1\n" in text
+    assert "    talks today 1, recordings today 0, open cases 1\n" in text
     assert "    1 person waits for a call back: hours in which nobody is rung.\n" in text
     assert "    1 complaint has waited longer than was promised.\n" in text
     assert VOTER.number not in json.dumps(status.snapshot(found))

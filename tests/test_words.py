@@ -159,10 +159,12 @@ _anything = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=8,
 )
-_line = st.fixed_dictionaries({}, optional=dict.fromkeys(line(), _anything) | {"state": st.sampled_from(STATES)})
+_VOICE = ("speaks", "talking", "mute", "room", "callbacks_due", "callbacks_held", "callback_waits", "cases_late")
+_TOLD = dict.fromkeys((*line(), *_VOICE), _anything)
+_line = st.fixed_dictionaries({}, optional=_TOLD | {"state": st.sampled_from(STATES)})
 
 
-_UPLINK = ("state", "since_ms", "unsent", "updated_ms")
+_UPLINK = ("state", "since_ms", "unsent", "updated_ms", "sound")
 
 
 @settings(deadline=None)
@@ -176,4 +178,4 @@ def test_no_snapshot_is_too_broken_for_a_sentence(snapshot: dict[str, Any]) -> N
     assert words.next_step(snapshot)
     for each in snapshot.get("lines", ()):
         assert words.line_said(each, NOW_MS).title
-        words.held_said(each)
+        words.waiting_said(each)
