@@ -225,7 +225,8 @@ def weather(dice: random.Random, steps: int) -> None:
         road.now += 10_000
         road.connect()
         road.until(lambda: len(recordings.acknowledged(folder)) == len(box.sounds) and not road.courier.unsent())
-        assert {seq: road.held_sound(seq) for seq in box.sounds} == box.sounds
+        wrong = [seq for seq, sound in box.sounds.items() if road.held_sound(seq) != sound]
+        assert not wrong  # not the sounds themselves: to tell how they differ takes minutes
         assert [file[3:] for file in road.files()] == [(0, 1)] * len(box.sounds), "no whole was ever wrong"
         assert set(recordings.acknowledged(folder)) == {(STORE, seq) for seq in box.sounds}
         assert road.alarms() == [] and road.courier.unsent() == 0 and not road.parcels.words()
