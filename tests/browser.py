@@ -126,8 +126,8 @@ def shown(chromium: Any, address: str, size: dict[str, int] = DESK, scheme: str 
     try:
         page.goto(address)
         yield page
-        assert foreign == []
-        assert console == []
+        assert foreign == [], foreign
+        assert console == [], console
     finally:
         context.close()
 

@@ -16,6 +16,7 @@ import socket
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -161,7 +162,9 @@ def _acts(exchange: Exchange) -> dict[str, Handler]:
         exchange.press(phone, key)
 
     async def speech(phone: Phone, request: Request) -> None:
-        exchange.speak(phone, await _body(request))
+        pcm = await _body(request)
+        with suppress(Refused):  # the call may be over while a piece is on its way
+            exchange.speak(phone, pcm)
 
     async def sample(phone: Phone, request: Request) -> Mapping[str, Any]:
         return {"seconds": exchange.say_sample(phone)}
