@@ -14,6 +14,7 @@ Rules of the house:
     start.py    from `miscall box run` to the first captured call
     voice.py    eight talking lines: frames too late, key -> next prompt, processor, memory
     hearing.py  keys found and false in a caller's sound, beside libspandsp      (ears.py: the sounds, and that ear)
+    sound.py    what a recording weighs on the air
     words.py    words said in place of keys: right, missed and false, by language
     road.py     bytes on the air, receiver, backlog         (voters.py: its callers)
     fleet.py    real lines on simulated modems, a stopwatch at the wire
