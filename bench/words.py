@@ -15,6 +15,7 @@ other sounds than are made here, and the last ten of the other texts of each lan
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import random
 import struct
@@ -22,6 +23,7 @@ import subprocess
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from bench import ears
 from bench.report import Figure, absent, at_least, at_most, beside
@@ -29,7 +31,8 @@ from bench.road import pss_mb
 from edge.audio.words import BEFORE, MOST, Words
 from edge.dialogue import FRAME, RATE, SpeechBegan, SpeechEnded
 from edge.hearing import Ear
-from edge.recognise import ASKED, SUPPORTED, WORDS, Engine, PocketSphinx
+from edge.recognise import ASKED, MEASURED, SUPPORTED, WORDS, Engine, PocketSphinx, Vosk
+from edge.recognise import WRITTEN as SAID
 
 ROUNDS, OFTEN, SEED = (3, 10), 4, 7159  # quick, full; times that an offered word is said in a round
 CODEC = 5.9
@@ -38,16 +41,6 @@ NOISE = 20.0  # sample values
 CLEAR = [voice for voice in ears.VOICES if voice not in ("+whisper", "+croak")]
 YES_NO = frozenset({"yes", "no"})
 
-SAID = {
-    "en": {
-        "yes": "yes", "no": "no", "0": "zero", "1": "one", "2": "two", "3": "three", "4": "four", "5": "five",
-        "6": "six", "7": "seven", "8": "eight", "9": "nine",
-    },
-    "hi": {
-        "yes": "हाँ", "no": "नहीं", "0": "शून्य", "1": "एक", "2": "दो", "3": "तीन", "4": "चार", "5": "पाँच",
-        "6": "छह", "7": "सात", "8": "आठ", "9": "नौ",
-    },
-}  # fmt: skip
 VOICES = {"en": ("en-gb", "en-us", "en-gb-scotland", "en-029", "en-gb-x-rp"), "hi": ("hi",)}
 OTHER = {
     "en": (
@@ -123,6 +116,27 @@ def measure(quick: bool = False) -> list[Figure]:
             heard = understood(engine, said)
             for words in dict.fromkeys((SUPPORTED.get(language, YES_NO), YES_NO, frozenset(WORDS))):
                 figures += verdict(language, condition, words, score(words, said, heard))
+    return figures + (with_a_model(named, ROUNDS[not quick]) if (named := os.environ.get("MISCALL_VOSK")) else [])
+
+
+def with_a_model(named: str, rounds: int) -> list[Figure]:
+    """A model of Vosk, `LANGUAGE:FOLDER`: the larger of both sets of words that keeps the limits, clean and coded, is
+    written down in its folder; only that is offered on a line that names it."""
+    language, _, folder = named.partition(":")
+    try:
+        engine = Vosk(language, folder)
+    except Exception as why:  # whatever the package raises: a model is a folder of somebody else's
+        return [absent(f"vosk, {language}", f"{type(why).__name__}: {why}")]
+    heard = [(said, understood(engine, said)) for said in (sounds(language, rounds, coded) for coded in (False, True))]
+    figures, good = [], frozenset[str]()
+    for words in (YES_NO, frozenset(WORDS)):
+        found = [score(words, said, took) for said, took in heard]
+        good = words if all(each.good for each in found) else good
+        for condition, each in zip(("clean", f"AMR {CODEC}"), found, strict=True):
+            right, share, false = each.shares
+            name = f"vosk, {language}, {len(words)} words, {condition}"
+            figures.append(beside(name, right, f"% right, {share:.0f} % heard, {false:.0f} % false"))
+    (Path(folder) / MEASURED).write_text(json.dumps({"language": language, "words": sorted(good)}))
     return figures
 
 

@@ -21,6 +21,8 @@ NAME = r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?"
 NAME_ALLOWED = "1 to 40 of a-z, 0-9 and -, no - at an end"
 _LANGUAGE = r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*"
 LISTEN = r"|(?:\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):\d{1,5}"
+_WORDS = r"off|pocketsphinx|vosk:[a-z]{2,3}:.+"
+_WORDS_ALLOWED = '"off", "pocketsphinx", or "vosk:hi:/folder/of/a/model"'
 _NUMBER = r"\+[1-9]\d{6,14}"
 
 
@@ -147,7 +149,7 @@ def _line(table: settings.Table, base: Path) -> LineConfig:
         audio_port=_path(table, "audio_port", base, ""),
         modem=table.text("modem", "auto", choices=("auto", *sorted(p.stem for p in profile.MODEMS.glob("*.toml")))),
         sms_per_day=table.integer("sms_per_day", 90, high=10_000),
-        words=table.text("words", "off", choices=("off", "pocketsphinx")),
+        words=table.text("words", "off", pattern=_WORDS, allowed=_WORDS_ALLOWED),
     )
     if re.fullmatch(_NUMBER, line.number) and not _possible(line.number):
         table.refuse("number", f'"{line.number}" is too short or too long for its country', "the number on the posters")

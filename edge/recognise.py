@@ -1,17 +1,21 @@
-"""A word that a caller says in place of a key: an extra that box.toml asks for (`[line] words = "pocketsphinx"`).
+"""A word that a caller says in place of a key: an extra that box.toml asks for (`[line] words = "pocketsphinx"`, or
+`"vosk:hi:/path/of/a/model"` for Vosk with a model of that language).
 
 Rules of the room:
-- A process of its own, `python -m edge.recognise FD LANGUAGE`, started by the helper that moves the sound: a stretch of
-  speech comes in, one answer goes out. It runs when nobody else wants the processor, so no frame waits for it.
-- Only languages and words that `bench/words.py` has found good enough are offered: SUPPORTED. Others stay with keys.
+- A process of its own, `python -m edge.recognise FD LANGUAGE` (for Vosk `vosk:LANGUAGE:MODEL`), started by the helper
+  that moves the sound: a stretch of speech comes in, one answer goes out. It runs when nobody else wants the
+  processor, so no frame waits for it.
+- Only languages and words that `bench/words.py` has found good enough are offered: SUPPORTED, and for a model of Vosk
+  what the bench has written down beside it (MEASURED). Others stay with keys.
 - All twelve words compete all the same, so that "one" is not taken for the nearest of those that are offered.
 - A word must nearly explain the sound as well as any row of English speech sounds does. What does not is no word.
-The acoustic model is that of the pocketsphinx wheel: American English at 16 kHz, to which a telephone's sound is
+The acoustic model of pocketsphinx is that of its wheel: American English at 16 kHz, to which a telephone's sound is
 raised.
 """
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import math
@@ -22,6 +26,7 @@ import sys
 from array import array
 from collections.abc import Iterable
 from operator import add
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from edge.dialogue import RATE
@@ -33,6 +38,19 @@ WORDS = ("yes", "no", *"0123456789")
 # heard as nau), and haan and nahin only just: they are spelled in the sounds of another language and were heard from
 # one synthetic speaker, so they wait for real voices.
 SUPPORTED: dict[str, frozenset[str]] = {"en": frozenset({"yes", "no"})}
+
+MEASURED = "miscall-words.json"  # in a Vosk model's folder: {"language": "hi", "words": ["yes", "no"]}
+# The same words as they are written, for engines that know words by their letters.
+WRITTEN: dict[str, dict[str, str]] = {
+    "en": {
+        "yes": "yes", "no": "no", "0": "zero", "1": "one", "2": "two", "3": "three", "4": "four", "5": "five",
+        "6": "six", "7": "seven", "8": "eight", "9": "nine",
+    },
+    "hi": {
+        "yes": "हाँ", "no": "नहीं", "0": "शून्य", "1": "एक", "2": "दो", "3": "तीन", "4": "चार", "5": "पाँच",
+        "6": "छह", "7": "सात", "8": "आठ", "9": "नौ",
+    },
+}  # fmt: skip
 
 LONGEST = 65536  # bytes of a stretch, 4 s
 SHORTEST = RATE // 5 * 2  # bytes; 0.2 s holds no word
@@ -122,6 +140,28 @@ class PocketSphinx:
         return _Path(word, found.score, frames)
 
 
+class Vosk:
+    """Vosk with the model in a folder. Raises ImportError where the package is not installed, and whatever Vosk raises
+    for a folder that is no model. A word's confidence is Vosk's own."""
+
+    def __init__(self, language: str, model: str) -> None:
+        vosk: Any = importlib.import_module("vosk")
+        vosk.SetLogLevel(-1)
+        self._words = {text: word for word, text in WRITTEN[language].items()}
+        self._heard: Any = vosk.KaldiRecognizer(vosk.Model(model), 2 * RATE, json.dumps([*self._words, "[unk]"]))
+        self._heard.SetWords(True)
+
+    def hear(self, pcm: bytes) -> tuple[str, float] | None:
+        """See Engine."""
+        if len(pcm) < SHORTEST:
+            return None
+        self._heard.AcceptWaveform(doubled(pcm[: len(pcm) & ~1]))
+        told = json.loads(self._heard.FinalResult()).get("result", [])
+        if len(told) != 1 or told[0]["word"] not in self._words:
+            return None
+        return self._words[told[0]["word"]], float(told[0]["conf"])
+
+
 def doubled(pcm: bytes) -> bytes:
     """The same sound at twice the rate; between two samples lies their mean."""
     samples = array("h", pcm)
@@ -137,10 +177,42 @@ def offered(engine: str, languages: Iterable[str]) -> tuple[str, str]:
     languages = tuple(languages)
     if engine == "off":
         return "", ""
+    if engine.startswith("vosk:"):
+        return _with_a_model(engine, languages)
     if importlib.util.find_spec(engine) is None:
         return "", f"{engine} is not installed: keys only"
     language = next((one for one in languages if one in SUPPORTED), "")
     return language, "" if language else f"words are not understood well enough in {', '.join(languages)}: keys only"
+
+
+def _with_a_model(engine: str, languages: tuple[str, ...]) -> tuple[str, str]:
+    """The same for a model of Vosk: what is named is the engine itself, for the process to start with."""
+    _, language, model = engine.split(":", 2)
+    if importlib.util.find_spec("vosk") is None:
+        return "", "vosk is not installed: keys only"
+    if language not in languages or language not in WRITTEN:
+        return "", f"callers of this line are not spoken to in {language}: keys only"
+    if not measured(model, language):
+        remedy = f"measure it: MISCALL_VOSK={language}:{model} python -m bench words"
+        return "", f"nobody has measured how well {model} understands {language}: keys only; {remedy}"
+    return engine, ""
+
+
+def measured(model: str | Path, language: str) -> frozenset[str]:
+    """The words that a model of Vosk was found to understand well enough."""
+    try:
+        told = json.loads((Path(model) / MEASURED).read_text())
+        return frozenset(WORDS) & frozenset(told["words"]) if told["language"] == language else frozenset()
+    except (OSError, ValueError, KeyError, TypeError):
+        return frozenset()
+
+
+def made(named: str) -> tuple[Engine, frozenset[str]]:
+    """The engine that `offered` has named, and the words it may tell."""
+    if not named.startswith("vosk:"):
+        return PocketSphinx(named), SUPPORTED[named]
+    _, language, model = named.split(":", 2)
+    return Vosk(language, model), measured(model, language)
 
 
 def serve(engine: Engine, line: socket.socket, words: frozenset[str]) -> None:
@@ -158,7 +230,8 @@ def main(fd: int, language: str) -> int:
     os.setpriority(os.PRIO_PROCESS, 0, 19)
     with socket.socket(fileno=fd) as line:
         try:
-            serve(PocketSphinx(language), line, SUPPORTED[language])
+            engine, words = made(language)
+            serve(engine, line, words)
         except ConnectionError:
             pass  # the helper went while it was being answered
     return 0

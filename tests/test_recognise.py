@@ -61,6 +61,65 @@ def test_a_language_that_was_not_measured_good_enough_has_keys_only(monkeypatch:
     assert offered("pocketsphinx", ["hi", "en"]) == ("en", "")
 
 
+class FakeVosk:
+    """The face of the vosk package, as far as it is used; it hears whatever stands in the sound's first bytes."""
+
+    def __init__(self) -> None:
+        self.told: list[dict[str, object]] = []
+        self.grammar: list[str] = []
+
+    def SetLogLevel(self, level: int) -> None:
+        pass
+
+    def Model(self, folder: str) -> str:
+        return folder
+
+    def KaldiRecognizer(self, model: str, rate: int, grammar: str) -> FakeVosk:
+        assert rate == 16_000
+        self.grammar = json.loads(grammar)
+        return self
+
+    def SetWords(self, on: bool) -> None:
+        assert on
+
+    def AcceptWaveform(self, pcm: bytes) -> None:
+        assert len(pcm) > SHORTEST
+
+    def FinalResult(self) -> str:
+        return json.dumps({"text": "", "result": self.told} if self.told else {"text": ""})
+
+
+def test_a_model_of_vosk_is_offered_once_it_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    named = f"vosk:hi:{tmp_path}"
+    assert offered(named, ["hi"]) == ("", "vosk is not installed: keys only")
+    monkeypatch.setattr(recognise.importlib.util, "find_spec", lambda name: object())
+    assert offered(named, ["en"]) == ("", "callers of this line are not spoken to in hi: keys only")
+    language, why = offered(named, ["en", "hi"])
+    assert not language and "nobody has measured" in why and f"MISCALL_VOSK=hi:{tmp_path}" in why
+    (tmp_path / recognise.MEASURED).write_text('{"language": "hi", "words": ["yes", "no", "rubbish"]}')
+    assert offered(named, ["en", "hi"]) == (named, "")
+    assert recognise.measured(tmp_path, "hi") == {"yes", "no"} and not recognise.measured(tmp_path, "en")
+    for spoilt in ("[]", "{}", "no json", '{"language": "hi", "words": 3}'):
+        (tmp_path / recognise.MEASURED).write_text(spoilt)
+        assert offered(named, ["hi"])[0] == ""
+
+
+def test_vosk_hears_one_word_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeVosk()
+    monkeypatch.setattr(recognise.importlib, "import_module", lambda name: fake)
+    (tmp_path / recognise.MEASURED).write_text('{"language": "hi", "words": ["yes"]}')
+    engine, words = recognise.made(f"vosk:hi:{tmp_path}")
+    assert words == {"yes"} and set(recognise.WRITTEN["hi"].values()) < set(fake.grammar)
+    sound = bytes(2 * SHORTEST)
+    assert engine.hear(sound) is None and engine.hear(b"\1") is None
+    fake.told = [{"word": "हाँ", "conf": 0.9}]
+    assert engine.hear(sound) == ("yes", 0.9)
+    fake.told = [{"word": "हाँ", "conf": 0.9}, {"word": "नहीं", "conf": 0.9}]
+    assert engine.hear(sound) is None
+    fake.told = [{"word": "[unk]", "conf": 1.0}]
+    assert engine.hear(sound) is None
+
+
 def test_what_is_offered_can_be_pronounced() -> None:
     for language, words in SUPPORTED.items():
         assert words <= set(WORDS)

@@ -25,7 +25,7 @@ class Words:
     readable when there is an answer; -1 when there is no recogniser. Start it before any thread."""
 
     def __init__(self, language: str, module: str = "edge.recognise") -> None:
-        self._language = language
+        self._language = language.split(":")[1] if ":" in language else language  # vosk:LANGUAGE:MODEL
         self.fd = -1
         self._before = b""
         self._stretch: bytearray | None = None
