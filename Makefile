@@ -5,7 +5,7 @@ export PYTHON ?= python3
 PY := .venv/bin/python
 DEMO_NEEDS := mosquitto:mosquitto espeak-ng:espeak-ng opusenc:opus-tools
 TEST_NEEDS := $(DEMO_NEEDS) gammu:gammu gammu-smsd:gammu-smsd smsd:smstools chromium:chromium strace:strace mkfs.ext4:e2fsprogs \
-  sox:sox multimon-ng:multimon-ng
+  sox:sox multimon-ng:multimon-ng /usr/lib/postgresql/*/bin/postgres:postgresql
 # peers that are libraries
 BENCH_NEEDS := $(TEST_NEEDS) libspandsp.so.2:libspandsp2 libopencore-amrnb.so.0:libopencore-amrnb0
 # the tests of the rooms that decide without a clock, a port or a file of their own, and of what is read from files
@@ -55,6 +55,6 @@ fuzz:  ## coverage-guided fuzzing for FOR=600 seconds a target
 	  $(PY) tests/fuzz/fuzz_$$target.py -max_total_time=$(FOR) tests/fuzz/corpus/$$target || exit 1; done
 
 lock:  ## resolve requirements/*.in anew (needs pip-tools)
-	cd requirements && for name in dev run demo fuzz asr; do CUSTOM_COMPILE_COMMAND="make lock" ../$(PY) -m piptools compile -q --upgrade \
+	cd requirements && for name in dev run demo fuzz asr postgres; do CUSTOM_COMPILE_COMMAND="make lock" ../$(PY) -m piptools compile -q --upgrade \
 	  --generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --strip-extras --allow-unsafe \
 	  $$([ $$name = dev ] || echo "-c dev.lock") -o $$name.lock $$name.in || exit 1; done

@@ -35,8 +35,8 @@ PHONE = {"width": 360, "height": 780}
 DESK = {"width": 1280, "height": 900}
 
 
-def wait_for(true: Callable[[], Any], seconds: float = 15) -> Any:
-    """The first true value of `true`, asked again and again; fails after `seconds`."""
+def wait_for(true: Callable[[], Any], seconds: float = 60) -> Any:
+    """The first true value of `true`, asked again and again; fails after `seconds`, for the slowest machine."""
     deadline = time.monotonic() + seconds
     while not (value := true()):
         assert time.monotonic() < deadline, "it did not come true in time"
