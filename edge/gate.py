@@ -33,6 +33,10 @@ HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cache-control", b"no-store"),
 )
+FORM_HEADERS = tuple(  # a browser tells no Origin with a form from a page that forbids the referrer altogether
+    (name, value.replace(b"form-action 'none'", b"form-action 'self'").replace(b"no-referrer", b"same-origin"))
+    for name, value in HEADERS
+)
 _OURS = {name for name, _ in HEADERS}
 _FOREIGN = b"Only this page itself may ask for that.\n"
 _WRONG_NAME = b"This page does not answer to that name. Use the address it was started with.\n"
@@ -55,11 +59,12 @@ def address(host: str, port: int) -> str:
 class Gate:
     """Wraps an ASGI application that listens on `host`. Listening on every address (0.0.0.0, ::), any
     literal address is ours, for a rebinding site has a name; names are still only localhost. `posts`: what the
-    application does by POST is its own pages' to ask for."""
+    application does by POST is its own pages' to ask for; `forms`: also by forms, not by scripts alone."""
 
-    def __init__(self, app: App, host: str, posts: bool = False) -> None:
+    def __init__(self, app: App, host: str, posts: bool = False, forms: bool = False) -> None:
         self._app = app
         self._posts = posts
+        self._own = FORM_HEADERS if forms else HEADERS
         self._names = _LOOPBACK | {host.lower()}
         self._any_address = host in ("0.0.0.0", "::")
 
@@ -78,7 +83,7 @@ class Gate:
 
         async def sealed(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
-                message = {**message, "headers": _headers(message.get("headers", ()))}
+                message = {**message, "headers": _headers(message.get("headers", ()), self._own)}
             await send(message)
 
         return await self._app(scope, receive, sealed)
@@ -98,8 +103,8 @@ def _from_itself(scope: Scope) -> bool:
     return [origin.lower() for origin in origins] == [b"http://" + host.lower()]
 
 
-def _headers(theirs: Any) -> list[tuple[bytes, bytes]]:
-    return [pair for pair in theirs if pair[0].lower() not in _OURS] + list(HEADERS)
+def _headers(theirs: Any, own: tuple[tuple[bytes, bytes], ...] = HEADERS) -> list[tuple[bytes, bytes]]:
+    return [pair for pair in theirs if pair[0].lower() not in _OURS] + list(own)
 
 
 async def _refuse(send: Send, status: int, text: bytes) -> None:

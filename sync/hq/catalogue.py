@@ -1,0 +1,39 @@
+"""What headquarters' pages say, in other languages than English: `catalogues/<language>.toml`, English = translation.
+
+A text that a catalogue lacks is shown in English; `tests/test_catalogues.py` names every one that is missing. A new
+language is a new file, and nothing else.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from pathlib import Path
+
+FOLDER = Path(__file__).parent / "catalogues"
+
+
+@cache
+def catalogues() -> dict[str, dict[str, str]]:
+    """Every catalogue by its language; `language` in it is the language's own name for itself."""
+    return {file.stem: tomllib.loads(file.read_text()) for file in sorted(FOLDER.glob("*.toml"))}
+
+
+def names() -> dict[str, str]:
+    """The languages that there are, each by its own name."""
+    return {"en": "English", **{code: texts.get("language", code) for code, texts in catalogues().items()}}
+
+
+def text(language: str, english: str) -> str:
+    """A text in that language, or in English."""
+    return catalogues().get(language, {}).get(english, english)
+
+
+def best(accepted: str) -> str:
+    """The first language of an Accept-Language header that there is; English otherwise."""
+    known = names()
+    for part in accepted.split(","):
+        code = part.partition(";")[0].strip().partition("-")[0].lower()
+        if code in known:
+            return code
+    return "en"

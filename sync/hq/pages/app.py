@@ -1,0 +1,136 @@
+"""What stands before every page of headquarters: sign-in, roles, forms that are our own, and errors in words.
+
+Rules of this room
+- A page is an entry of some module's `ROUTES`, with the roles that may ask for it; an address that is not there, or
+  not for this role, answers 404 and 403, and one that needs a sign-in leads to it. Nothing else decides who may what.
+- A POST carries the session's token (`csrf`) in its form, besides the Origin that the gate asks for.
+- A store that cannot be read is a page that says so, never an error 500; what went wrong is told without any value.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+import edge
+from edge.gate import Gate
+from sync.hq import sql, stores
+from sync.hq.config import HqConfig
+from sync.hq.doors import sessions
+from sync.hq.pages.ask import Ask, Page, Refused, Tab
+
+HERE = Path(__file__).parent.parent
+SHARED = Path(edge.__path__[0])  # the frame, the style and the script are the office page's too
+SIGN_IN = "/sign-in"
+_FIELDS, _PART = 2000, 8 * 1024 * 1024  # of a form: names at most, bytes of one part at most
+
+
+def application(
+    config: HqConfig, routes: Sequence[Page], tabs: Sequence[Tab], host: str = "127.0.0.1",
+    clock: Callable[[], float] = time.time,
+) -> Gate:
+    """The page over both stores of `config`, whether or not there is anything in them yet."""
+    folders = [HERE / "templates", SHARED / "templates"]
+    pages = Environment(loader=FileSystemLoader(folders), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+
+    def endpoint(page: Page) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            now_ms = int(clock() * 1000)
+            ask = Ask(request, config, pages, tabs, None, now_ms)
+            if page.method == "POST":
+                refused = await _read_form(ask, request)
+                if refused:
+                    return refused
+            return await run_in_threadpool(_answered, ask, page)
+
+        return answer
+
+    known = [Route(page.path, endpoint(page), methods=[page.method]) for page in routes]
+    static = [
+        Mount("/static", StaticFiles(directory=SHARED / "static")),
+        Mount("/hq", StaticFiles(directory=HERE / "static")),
+    ]
+    return Gate(Starlette(routes=[*known, *static]), host, posts=True, forms=True)
+
+
+async def _read_form(ask: Ask, request: Request) -> Response | None:
+    """What a form sent, into `ask`; an answer when it cannot be read."""
+    try:
+        sent = await request.form(max_files=1, max_fields=_FIELDS, max_part_size=_PART)
+    except Exception:  # whatever a parser makes of foreign bytes
+        return PlainTextResponse("This form cannot be read. Go back, and send it again.\n", 400)
+    lists: dict[str, list[str]] = {}
+    files: dict[str, UploadFile] = {}
+    for name, value in sent.multi_items():
+        if isinstance(value, UploadFile):
+            files[name] = value
+        else:
+            lists.setdefault(name, []).append(value)
+    ask.form, ask.lists, ask.files = {name: values[0] for name, values in lists.items()}, lists, files
+    return None
+
+
+def _answered(ask: Ask, page: Page) -> Response:
+    try:
+        ask.session = sessions.find(ask.desk, ask.request.cookies.get(sessions.COOKIE, ""), ask.now_ms)
+        if ask.user.role not in page.roles:
+            return _turned_away(ask)
+        if page.method == "POST" and ask.session and not _own(ask):
+            return ask.page("refused.html", 403, words=ask._("This form is too old. Go back, load the page anew."))
+        return page.handler(ask)
+    except Refused as why:
+        return ask.page("refused.html", 400, words=ask._(str(why)))
+    except _store_errors() as error:
+        return _trouble(ask, error)
+    finally:
+        ask.close()
+
+
+def _own(ask: Ask) -> bool:
+    return bool(ask.session) and secrets.compare_digest(ask.form.get("csrf", ""), ask.session.csrf)  # type: ignore[union-attr]
+
+
+def _turned_away(ask: Ask) -> Response:
+    if not ask.session:
+        return ask.go(SIGN_IN)
+    return ask.page("refused.html", 403, words=ask._("Your role does not open this page. Ask an admin."))
+
+
+def _trouble(ask: Ask, error: Exception) -> Response:
+    """A store that cannot be read now. Its own words may hold values of a query, so only its kind is told."""
+    kind = type(error).__name__
+    print(f"page: a store cannot be read: {kind}", file=sys.stderr, flush=True)
+    young = isinstance(error, FileNotFoundError) or "no such table" in str(error) or kind == "UndefinedTable"
+    words = (
+        ask._("Headquarters has received nothing yet. Start the receiver: `miscall hq run`.")
+        if young
+        else str(error) if isinstance(error, sql.Unavailable)
+        else ask._("The store cannot be read just now ({kind}). Load this page again in a minute.", kind=kind)
+    )  # fmt: skip
+    try:
+        return ask.page("refused.html", 503, words=words)
+    except Exception:  # not even the desk store answers
+        return HTMLResponse(f"<!doctype html><title>miscall</title><p>{kind}: the store cannot be read.", 503)
+
+
+def _store_errors() -> tuple[type[Exception], ...]:
+    psycopg = sys.modules.get("psycopg")  # not there unless a PostgreSQL store was opened
+    return (sql.Unavailable, sqlite3.Error, OSError, *((psycopg.Error,) if psycopg else ()))
+
+
+def ready(config: HqConfig) -> None:
+    """Make the desk store's tables, so that a first request need not. Raises what `stores.desk` raises."""
+    stores.desk(config).close()

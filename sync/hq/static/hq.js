@@ -1,0 +1,2 @@
+// What headquarters pages do beyond keeping fresh.
+"use strict";
