@@ -33,7 +33,7 @@ needs_engine = pytest.mark.skipif(
 needs_voice = pytest.mark.skipif(
     not (shutil.which("espeak-ng") and shutil.which("sox")), reason="espeak-ng and sox are not installed"
 )
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 def say(text: str, seed: int = 1) -> bytes:

@@ -33,7 +33,7 @@ from tools.simmodem.tones import silence, tone
 
 FRAME = 320
 ROOT = Path(__file__).parent.parent
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 def tweaked(code: str) -> tuple[str, str]:

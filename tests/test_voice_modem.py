@@ -18,7 +18,7 @@ from tools.simmodem import Farm
 from tools.simmodem.calls import Call
 
 FRAME = 320
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 SWITCH = {"huawei-voice": ("ATA", "AT^DDSETEX=2"), "sim7600": ("ATA", "AT+CPCMREG=1"), "quectel-lte": ("AT+QPCMV=1,0", "ATA")}  # fmt: skip  # noqa: E501
 
 
@@ -126,8 +126,17 @@ def test_a_modem_that_takes_no_sound_for_a_while(tmp_path: Path, farm: Farm) -> 
     talk.port.press("7")
     talk.until(lambda: talk.said("key") == ["7"])
     talk.port.fault_off("pcm-stall")
-    talk.say(2, noise(FRAME * 20, 5))
-    talk.until(lambda: noise(FRAME * 20, 5) in talk.call.heard)
+    prompt, said = noise(FRAME * 20, 5), 1
+
+    def whole() -> bool:
+        """Is a prompt heard whole again? One that began while the modem's backlog drained may have lost its head."""
+        nonlocal said
+        if said in talk.said("played") and prompt not in talk.call.heard:
+            said += 1
+            talk.say(said, prompt)
+        return prompt in talk.call.heard
+
+    talk.until(whole)
     talk.close()
 
 

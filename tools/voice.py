@@ -14,6 +14,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 import sys
 import time
 import wave
@@ -90,11 +91,18 @@ def run(path: str, again: bool) -> int:
 # ------------------------------------------------------------------------------------- the machine's voice
 
 
+def _espeak(*arguments: str, words: str = "") -> subprocess.CompletedProcess[bytes]:
+    """Run it. It links a sound server's library, which would leave a folder behind wherever it runs first."""
+    with tempfile.TemporaryDirectory() as folder:
+        own = {**os.environ, "PULSE_RUNTIME_PATH": folder}
+        return subprocess.run([ESPEAK, *arguments], input=words.encode(), capture_output=True, check=False, env=own)
+
+
 def _voices() -> frozenset[str]:
     """The languages that espeak-ng speaks; none when it is not there."""
     if not shutil.which(ESPEAK):
         return frozenset()
-    told = subprocess.run([ESPEAK, "--voices"], capture_output=True, text=True, check=False).stdout
+    told = _espeak("--voices").stdout.decode(errors="replace")
     codes = {row.split()[1].lower() for row in told.splitlines()[1:] if len(row.split()) > 1}
     return frozenset(codes | {phrases.family(code) for code in codes})
 
@@ -106,8 +114,7 @@ def _voice(language: str, voices: frozenset[str]) -> str:
 
 def speak(words: str, voice: str) -> bytes:
     """Words as samples (8 kHz, 16 bit, one channel). Raises NoVoice."""
-    command = [ESPEAK, "-v", voice, "-s", str(WORDS_A_MINUTE), "-b", "1", "--stdin", "--stdout"]
-    done = subprocess.run(command, input=words.encode(), capture_output=True, check=False)
+    done = _espeak("-v", voice, "-s", str(WORDS_A_MINUTE), "-b", "1", "--stdin", "--stdout", words=words)
     try:
         with wave.open(io.BytesIO(done.stdout)) as said:
             rate, raw = said.getframerate(), said.readframes(said.getnframes())
