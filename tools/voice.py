@@ -14,8 +14,8 @@ import json
 import os
 import shutil
 import subprocess
-import tempfile
 import sys
+import tempfile
 import time
 import wave
 from collections import Counter
