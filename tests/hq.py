@@ -26,8 +26,8 @@ from sync.hq.schema import migrations
 
 HOME = "http://127.0.0.1:8800"
 _ACCOUNT = (
-    "INSERT INTO account (name, role, district, ward, language, made_ms)"
-    " VALUES (:name, :role, :district, :ward, :language, 0) RETURNING id"
+    "INSERT INTO account (name, role, district, ward, language, totp, made_ms)"
+    " VALUES (:name, :role, :district, :ward, :language, 'SET', 0) RETURNING id"
 )
 
 
@@ -38,7 +38,13 @@ class Client:
         self.csrf = csrf
         self._http = TestClient(gate, base_url=HOME, follow_redirects=False)
         if secret:
-            self._http.cookies.set(sessions.COOKIE, secret)
+            self.take(secret, csrf)
+
+    def take(self, secret: str, csrf: str) -> None:
+        """Have this session from now on."""
+        self._http.cookies.clear()
+        self._http.cookies.set(sessions.COOKIE, secret)
+        self.csrf = csrf
 
     def get(self, path: str) -> httpx.Response:
         return self._http.get(path)
