@@ -69,7 +69,7 @@ class Gate:
         self._posts = posts
         self._own = (FORM_HEADERS if forms else HEADERS) + (_TLS if origin else ())
         self._origin = origin.lower().encode()
-        self._names = _LOOPBACK | {host.lower(), _bare(origin.lower().partition("://")[2])}
+        self._names = (_LOOPBACK | {host.lower(), _bare(origin.lower().partition("://")[2])}) - {""}
         self._any_address = host in ("0.0.0.0", "::")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -97,7 +97,7 @@ class Gate:
         if len(named) != 1:
             return False
         host = _bare(named[0].decode("latin-1").lower())
-        return host in self._names - {""} or (self._any_address and bool(_ADDRESS.fullmatch(host)))
+        return host in self._names or (self._any_address and bool(_ADDRESS.fullmatch(host)))
 
 
 def _bare(host: str) -> str:

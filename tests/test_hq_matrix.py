@@ -1,7 +1,7 @@
 """Who may what, asked of the running pages: every address, as every role and as nobody, 100 % of the cells.
 
-`MAY` says it once more, in letters, and knows nothing of the sets in sync.hq.doors.roles: a page that is given the wrong
-set fails here, and so does one that is not in the table. A new page needs a line.
+`MAY` says it once more, in letters, and knows nothing of the sets in sync.hq.doors.roles: a page that is given the
+wrong set fails here, and so does one that is not in the table. A new page needs a line.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ import pytest
 from sync.hq.doors import roles
 from sync.hq.pages.ask import Page
 from sync.hq.pages.routes import ROUTES, TABS
-from tests.hq import Client, Office
+from tests.hq import Client, Office, light
+
+__all__ = ["light"]  # a fixture, used by name
 
 LETTERS = {"m": "manager", "d": "desk", "v": "volunteer", "f": "fleet", "u": "auditor", "a": "admin", "-": ""}
 EVERYBODY, SIGNED_IN = "-mdvfua", "mdvfua"
@@ -66,7 +68,7 @@ def wrong_cells(office: Office, pages: Sequence[Page]) -> list[str]:
             turned_away = (status, where) == (303, "/sign-in") if not role else status == 403
             if page.path == "/sign-out" or page.path.endswith("everywhere"):  # whose answer leads there too
                 turned_away = turned_away and not (role and where)
-            if turned_away is (letter in MAY[named(page)]) or status >= 500 and status != 503:
+            if turned_away is (letter in MAY[named(page)]) or status in (500, 502):
                 wrong.append(f"{named(page)} as {role or 'nobody'}: {status} {where}")
     return wrong
 

@@ -166,7 +166,9 @@ def _shown(route: Route) -> Callable[[Ask], Response]:
 
 def serve(app: Gate, host: str, port: int, named: str) -> int:
     """Serve `app` until a signal. `named` says in an error which setting chose the port; port 0 takes a free one."""
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, server_header=False, http="h11"))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, server_header=False, http="h11",
+                                           proxy_headers=False))  # fmt: skip
+    # whom a proxy speaks for is decided in sync.hq.doors.signin
     try:
         ears = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as why:

@@ -32,7 +32,7 @@ def run(config_path: str, name: str) -> int:
         with closing(stores.desk(config.load(config_path))) as desk, desk.transaction():
             account = accounts.named(desk, name)
             code = accounts.reset(desk, account, now_ms, console=True)
-            audit.append(desk, now_ms, "console", "", "gave a new code", f"account {account}")
+            audit.append(desk, now_ms, "(console)", "", "gave a new code", f"account {account}")
     except (config.ConfigError, Refused, sql.Unavailable, sqlite3.Error, OSError) as error:
         print(error, file=sys.stderr)
         return 1

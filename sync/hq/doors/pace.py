@@ -38,7 +38,8 @@ def book(desk: Db, keys: list[str], now_ms: int) -> int:
             return min(int(wait), LONGEST_MS)  # also when the clock was set back
         for each, row in rows.items():
             tries = (row["tries"] if row else 0) + 1
-            desk.run(_BOOK, key=each, tries=tries, now=now_ms, next=now_ms + delay_ms(each, tries))
+            delay = delay_ms(each, tries)
+            desk.run(_BOOK, key=each, tries=tries, now=now_ms, next=now_ms + delay if delay else 0)
     return 0
 
 
