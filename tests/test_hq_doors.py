@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -119,6 +121,27 @@ def test_the_first_admin_joins_with_the_code_of_the_console(office: Office, caps
     console.announce(office.config, "http://127.0.0.1:8800/")
     assert capsys.readouterr().out == ""
     assert [(row["who"], row["role"], row["did"]) for row in office.audit()] == [("asha", "admin", "joined")]
+
+
+def test_the_page_that_is_started_prints_the_code_and_lets_nobody_else_in(tmp_path: Path) -> None:
+    file = tmp_path / "hq.toml"
+    file.write_text('[hq]\ndata = "data"\nbroker = "mqtt://127.0.0.1:1"\n[web]\nlisten = "127.0.0.1:0"\n')
+    started = subprocess.Popen(
+        [sys.executable, "-m", "tools", "hq", "web", str(file)], stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert started.stdout
+        code = started.stdout.readline().split("code ")[1].split()[0]
+        home = started.stdout.readline().split()[-1].rstrip("/")
+        with httpx.Client(base_url=home, headers={"origin": home}) as http:
+            for path in ("/", "/accounts", "/api/overview"):
+                assert http.get(path).headers["location"] == "/sign-in", path
+            send = {"name": "asha", "password": GOOD, "again": GOOD, "code": code}
+            assert http.post("/first", data=send).status_code == 303
+            assert http.get("/accounts").headers["location"] == "/me/second"
+    finally:
+        started.terminate()
+        assert started.wait(20) == 0
 
 
 def test_the_first_code_ends_after_an_hour(office: Office) -> None:
