@@ -4,13 +4,14 @@ A process of its own that opens hq.db read-only for each look and closes it agai
 exchanged file is a sentence on the page and never an error 500. Looks within a second share one answer, so
 that twenty open browsers cost what one costs. Callers' numbers are masked here, before a template or JSON sees
 them. A recording is served once all of it is here and fitted its digest, under a name that tells nobody's number.
-There is no login yet: it must listen on loopback only, behind whatever lets people in.
+Who may look is decided by `sync.hq.pages.app`, which stands before it.
 """
 
 from __future__ import annotations
 
 import signal
 import socket
+import sqlite3
 import sys
 import threading
 import time
@@ -30,7 +31,12 @@ from starlette.staticfiles import StaticFiles
 
 import edge
 from edge.gate import Gate, address, split
-from sync.hq import reports, voices
+from sync.hq import reports, sql, voices
+from sync.hq.doors import console
+from sync.hq.doors.roles import FIGURES
+from sync.hq.pages import app
+from sync.hq.pages.ask import Ask, Page, Tab
+from sync.hq.pages.routes import ROUTES, TABS
 from sync.hq.view import trouble, view
 
 HERE = Path(__file__).parent
@@ -92,7 +98,12 @@ class Looks:
 def application(
     path: Path, host: str = "127.0.0.1", clock: Callable[[], float] = time.time, share_s: float = SHARE_S
 ) -> Gate:
-    """The page over the store at `path`, whether or not there is one."""
+    """The page over the store at `path`, whether or not there is one, open to whoever asks."""
+    routes = _routes(path, clock, share_s)
+    return Gate(Starlette(routes=[*routes, Mount("/static", StaticFiles(directory=SHARED / "static"))]), host)
+
+
+def _routes(path: Path, clock: Callable[[], float], share_s: float) -> list[Route]:
     looks = Looks(path, clock, share_s)
     folders = [HERE / "templates", SHARED / "templates"]
     pages = Environment(loader=FileSystemLoader(folders), autoescape=True, trim_blocks=True)
@@ -121,9 +132,8 @@ def application(
     def api(request: Request) -> Response:
         return JSONResponse(looks.now(), background=BackgroundTask(looks.count_callers))
 
-    routes = [Route("/", page), Route("/live", live), Route("/figures", figures), Route("/api/overview", api),
-              Route("/recordings/{name}", sound)]  # fmt: skip
-    return Gate(Starlette(routes=[*routes, Mount("/static", StaticFiles(directory=SHARED / "static"))]), host)
+    return [Route("/", page), Route("/live", live), Route("/figures", figures), Route("/api/overview", api),
+            Route("/recordings/{name}", sound)]  # fmt: skip
 
 
 def run(config_path: str | Path) -> int:
@@ -140,14 +150,25 @@ def run(config_path: str | Path) -> int:
         print("page: switched off in hq.toml")
         return 0
     host, port = split(hq.listen)
-    if host not in ("127.0.0.1", "::1", "localhost"):
-        print(f"page: {host} can be reached by others and nobody has to log in: use 127.0.0.1", file=sys.stderr)
-    return serve(application(Path(hq.data) / "hq.db", host), host, port, f"{config_path}: web.listen")
+    try:
+        console.announce(hq, f"{hq.origin}/" if hq.origin else address(host, port))
+    except (sql.Unavailable, sqlite3.Error, OSError) as why:
+        print(f"page: the desk store cannot be opened: {why}", file=sys.stderr)
+        return 1
+    overview = [Page(route.path, _shown(route), FIGURES) for route in _routes(hq.data / "hq.db", time.time, SHARE_S)]
+    whole = app.application(hq, [*overview, *ROUTES], [Tab("Live", "/", FIGURES), *TABS], host)
+    return serve(whole, host, port, f"{config_path}: web.listen")
+
+
+def _shown(route: Route) -> Callable[[Ask], Response]:
+    return lambda ask: route.endpoint(ask.request)
 
 
 def serve(app: Gate, host: str, port: int, named: str) -> int:
     """Serve `app` until a signal. `named` says in an error which setting chose the port; port 0 takes a free one."""
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, server_header=False, http="h11"))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, server_header=False, http="h11",
+                                           proxy_headers=False))  # fmt: skip
+    # whom a proxy speaks for is decided in sync.hq.doors.signin
     try:
         ears = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as why:

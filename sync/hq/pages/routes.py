@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from sync.hq.pages import accounts, doors
 from sync.hq.pages.ask import Page, Tab
 
-ROUTES: list[Page] = []
+ROUTES: list[Page] = [
+    *doors.ROUTES,
+    *accounts.ROUTES,
+]
 
-TABS: list[Tab] = []
+TABS: list[Tab] = [
+    *accounts.TABS,
+]
