@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from sync.hq.pages import overview
+from sync.hq.pages import numbers, overview
 from sync.hq.pages.ask import Page, Tab
 
 ROUTES: list[Page] = [
     *overview.ROUTES,
+    *numbers.ROUTES,
 ]
 
 TABS: list[Tab] = [
     *overview.TABS,
+    *numbers.TABS,
 ]
