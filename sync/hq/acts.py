@@ -38,8 +38,9 @@ class Acts:
     def __init__(self) -> None:
         self.sums: dict[tuple[int, int, int], list[int]] = {}
 
-    def caller(self, campaign: int, before: str, after: str) -> str | None:
-        """A caller's marks were `before` and are `after`. Returns them packed anew when they are long."""
+    def caller(self, campaign: int, added: str, after: str) -> str | None:
+        """A caller's marks are `after`, with `added` at their end. Returns them packed anew when they are long."""
+        before = after[: -len(added)]
         for marks, sign in ((before, -1), (after, 1)):
             first, acted = unpack(marks)
             if first is not None:

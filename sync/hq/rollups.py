@@ -28,7 +28,7 @@ from sync.hq.gather import Gathered, Issues, Place
 from sync.hq.older import ROW, Things
 from sync.hq.sql import Db
 from sync.hq.tables import DDL as DDL  # part of this room's face
-from sync.hq.visits import Moves, Scopes, Where
+from sync.hq.visits import Moves, Scopes, Visit, Where
 from sync.wire import WireRow
 
 WINDOW = 20_000  # rows replayed at once
@@ -144,30 +144,37 @@ class Rollups:
     # ------------------------------------------------------------------------------------- marks
 
     def _visits(self, got: Gathered, numbers: Mapping[str, int]) -> None:
-        marks: dict[tuple[object, ...], str] = {}
+        """Who rang: her marks, and what they move."""
+        counted: dict[Visit, Counter[str]] = {}
+        marks: dict[str, str] = {}
         for (day, store, campaign), callers in got.callers.items():
-            visit = f"{day} {store} {numbers[campaign]} "
-            for caller, calls in Counter(callers).items():
-                marks[caller,] = marks.get((caller,), "") + f"{visit}{calls}\n"
+            visit = (day, store, numbers[campaign])
+            counted[visit] = calls = Counter(callers)
+            ends = [f"{day} {store} {visit[2]} {n}\n" for n in range(max(calls.values(), default=0) + 1)]
+            for caller, n in calls.items():
+                marks[caller] = marks[caller] + ends[n] if caller in marks else ends[n]
         if not marks:
             return
-        told = sets.append(self._db, "caller", marks)
-        moves = Moves(self._scoped(told.values()))
-        packed = [((*caller, anew)) for caller, (before, after) in told.items()
-                  if (anew := moves.caller(before, marks[caller], after)) is not None]  # fmt: skip
-        sets.put(self._db, "caller", packed)
+        told = sets.append(self._db, "caller", {(caller,): line for caller, line in marks.items()})
+        known = {caller: after for (caller,), after in told.items()}
+        moves = Moves(self._scoped(known.values()))
+        for visit, calls in counted.items():
+            moves.first_visits(visit, calls, known)
+        anew = ((caller, moves.caller(marks[caller], after)) for caller, after in known.items())
+        sets.put(self._db, "caller", [(caller, packed) for caller, packed in anew if packed is not None])
         names = self._campaigns
         for table, sums in (("fresh", moves.fresh), ("flagged", moves.flagged)):
             visits = ((store, names[campaign], day, *n) for (day, store, campaign), n in sums.items() if any(n))
             sets.add(self._db, table, visits)
-        sets.add(self._db, "pair", ((*key, *n) for key, n in moves.pairs.items() if any(n)))
+        sets.add(self._db, "pair", moves.pair_rows())
 
-    def _scoped(self, told: Iterable[tuple[str, str]]) -> Scopes:
-        """The scopes, which must know every ledger that a caller of these ever rang."""
-        older = [line.split(" ", 3) for before, _ in told if before for line in before.splitlines()]
-        if not self._campaigns.keys() >= {int(line[2]) for line in older}:
+    def _scoped(self, told: Iterable[str]) -> Scopes:
+        """The scopes, which must know every ledger and campaign that a caller of these ever rang."""
+        lines = {line.rpartition(" ")[0].partition(" ")[2] for marks in told for line in marks.splitlines()}
+        rung = [(int(store), int(campaign)) for store, campaign in (line.split(" ") for line in lines)]
+        if not self._campaigns.keys() >= {campaign for _, campaign in rung}:
             self._know_campaigns()  # another receiver has met one that we have not
-        wanted = {(store,) for store in {int(line[1]) for line in older} - self._places.keys()}
+        wanted = {(store,) for store in {store for store, _ in rung} - self._places.keys()}
         for row in sets.fetch(self._db, _PLACES, {"store_id": "INTEGER"}, wanted) if wanted else ():
             where = Where(row["district"], row["box"], f"{row['box']}/{row['line']}", row["channel"])
             self._places[row["store_id"]] = where
@@ -176,37 +183,26 @@ class Rollups:
         return self._scopes
 
     def _acts(self, got: Gathered, numbers: Mapping[str, int]) -> None:
-        if not got.acts:
+        marks: dict[sets.Key, str] = {(who, numbers[campaign]): text for (who, campaign), text in got.acts.items()}
+        if not marks:
             return
-        marks: dict[tuple[object, ...], str] = {
-            (caller, numbers[campaign]): text for (caller, campaign), text in got.acts.items()
-        }
-        sums = acts.Acts()
-        packed = []
-        for (number, about), (before, after) in sets.append(self._db, "act", marks).items():
-            anew = sums.caller(int(str(about)), before, after)
-            if anew is not None:
-                packed.append((number, about, anew))
-        sets.put(self._db, "act", packed)
+        told, sums = sets.append(self._db, "act", marks), acts.Acts()
+        anew = [(*key, sums.caller(key[1], added, told.get(key, added))) for key, added in marks.items()]
+        sets.put(self._db, "act", [row for row in anew if row[2] is not None])
         names = self._campaigns
         rows = ((store, names[campaign], day, *n) for (store, campaign, day), n in sums.sums.items() if any(n))
         sets.add(self._db, "engagement", rows)
 
     def _polls(self, got: Gathered) -> None:
-        if not got.votes:
-            return
         polls = votes.Polls()
-        marks: dict[tuple[object, ...], str] = {}
+        marks: dict[sets.Key, str] = {}
         for issue, caller, vote in got.votes:
             polls.raw(issue, vote, bool(caller))
             if caller:
                 marks[issue, caller] = marks.get((issue, caller), "") + votes.pack(vote)
-        packed = []
-        for (about, number), (before, after) in sets.append(self._db, "vote", marks).items():
-            anew = polls.caller(str(about), before, after)
-            if anew is not None:
-                packed.append((about, number, anew))
-        sets.put(self._db, "vote", packed)
+        told = sets.append(self._db, "vote", marks) if marks else {}
+        anew = [(*key, polls.caller(key[0], added, told.get(key, added))) for key, added in marks.items()]
+        sets.put(self._db, "vote", [row for row in anew if row[2] is not None])
         sets.add(self._db, "poll", ((*key, *n) for key, n in polls.sums.items() if any(n)))
 
 

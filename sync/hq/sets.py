@@ -12,11 +12,14 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
+from typing import Any
 
 from sync.hq import tables
 from sync.hq.sql import Db, Row
 
 Values = Sequence[object]
+Key = tuple[Any, ...]  # the values of a primary key, in the order of its columns
+_END = "\x1e"  # stands behind a text that is sent as one of many: nothing printable holds it
 CHUNK = 20_000  # rows in one statement: bounded memory at the server
 _CAST = {"INTEGER": "BIGINT", "TEXT": "TEXT"}
 
@@ -42,14 +45,12 @@ def _upsert(kind: str, table: str, how: str) -> str:
         "add": "{0} = {1}.{0} + excluded.{0}", "append": "{0} = {1}.{0} || excluded.{0}", "set": "{0} = excluded.{0}",
     }[how]  # fmt: skip
     changes = ", ".join(change.format(name, table) for name in columns if name not in key)
-    if kind == "sqlite" and how != "append":
+    if kind == "sqlite":
         source = f"VALUES ({', '.join('?' * len(columns))})"
     else:
-        source = f"SELECT * FROM ({given(kind, columns)}) AS taken WHERE true ORDER BY {', '.join(key)}"
-    done = f" RETURNING {', '.join((*key, 'marks'))}" if how == "append" else ""
+        source = f"SELECT * FROM ({given(kind, columns)}) AS taken ORDER BY {', '.join(key)}"
     return (
-        f"INSERT INTO {table} ({', '.join(columns)}) {source}"
-        f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changes}{done}"
+        f"INSERT INTO {table} ({', '.join(columns)}) {source} ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changes}"
     )
 
 
@@ -74,21 +75,52 @@ def put(db: Db, table: str, rows: Iterable[Values]) -> None:
     _put(db, table, rows, "set")
 
 
-def append(db: Db, table: str, marks: Mapping[tuple[object, ...], str]) -> dict[tuple[object, ...], tuple[str, str]]:
-    """Append to the marks of each key; the marks before and after. Each row is held until the transaction ends, so that
-    what is made of `before` and `after` is exact whoever else writes."""
-    key = tables.key(table)
-    told: dict[tuple[object, ...], tuple[str, str]] = {}
+def append(db: Db, table: str, marks: Mapping[Key, str]) -> dict[Key, str]:
+    """Append to the marks of each key: whole lines. Returns the marks, as they are now, of every key that has more than
+    one line; the others are new, with one line. Each row is held until the transaction ends, so that what is made of
+    them is exact whoever else writes."""
     ordered = sorted(marks)
+    told: dict[Key, str] = {}
+    if db.kind == "sqlite":  # one writer: what is there is read, and cannot change before it is written
+        columns, key = tables.columns(table), tables.key(table)
+        for row in fetch(db, _held(table), {name: columns[name] for name in key}, ordered):
+            *name, had = row.values()
+            told[tuple(name)] = had + marks[tuple(name)]
+        told |= {name: text for name, text in marks.items() if text.count("\n") > 1 and name not in told}
+        db.raw.executemany(_upsert(db.kind, table, "append"), [(*name, marks[name]) for name in ordered])
+        return told
     for at in range(0, len(ordered), CHUNK):
-        rows = [(*each, marks[each]) for each in ordered[at : at + CHUNK]]
-        for row in db.rows(_upsert(db.kind, table, "append"), rows=packed(rows)):
-            name, after = tuple(map(row.__getitem__, key)), row["marks"]
-            told[name] = (after[: -len(marks[name])], after)
+        part = ordered[at : at + CHUNK]
+        texts = [*zip(*part, strict=True), [marks[name] for name in part]]
+        values = {f"c{place}": _END.join(map(str, column)) + _END for place, column in enumerate(texts)}
+        told |= {tuple(name): now for *name, now in map(dict.values, db.rows(_appended(table), values))}
     return told
 
 
-def fetch(db: Db, sql: str, columns: Mapping[str, str], wanted: Iterable[tuple[int, ...]]) -> list[Row]:
+@lru_cache(8)
+def _held(table: str) -> str:
+    key = tables.key(table)
+    same = " AND ".join(f"{table}.{name} = wanted.{name}" for name in key)
+    named = ", ".join(f"{table}.{name}" for name in key)
+    return f"SELECT {named}, {table}.marks FROM ({{given}}) AS wanted CROSS JOIN {table} WHERE {same}"
+
+
+@lru_cache(8)
+def _appended(table: str) -> str:
+    """The same for PostgreSQL, in one statement; columns come as texts with a mark behind each value."""
+    columns, key = tables.columns(table), tables.key(table)
+    arrays = ", ".join(f"string_to_array(:c{place}, chr({ord(_END)}))" for place in range(len(columns)))
+    texts = ", ".join(f"CAST({name} AS {_CAST[type_]})" for name, type_ in columns.items())
+    return (
+        f"WITH done AS (INSERT INTO {table} ({', '.join(columns)}) SELECT {texts}"
+        f" FROM unnest({arrays}) WITH ORDINALITY AS taken ({', '.join(columns)}, place) WHERE marks <> ''"
+        f" ORDER BY place ON CONFLICT ({', '.join(key)}) DO UPDATE SET marks = {table}.marks || excluded.marks"
+        f" RETURNING {', '.join(key)}, marks)"
+        f" SELECT {', '.join(key)}, marks FROM done WHERE strpos(marks, chr(10)) < length(marks)"
+    )
+
+
+def fetch(db: Db, sql: str, columns: Mapping[str, str], wanted: Iterable[Key]) -> list[Row]:
     """The rows of a query over `{given}`, these columns of what is wanted."""
     ordered = sorted(wanted)
     statement = sql.format(given=given(db.kind, columns))

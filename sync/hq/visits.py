@@ -17,7 +17,6 @@ Rules of this room
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -27,7 +26,7 @@ LONG = 512  # marks longer than this are packed anew when it pays
 
 Visit = tuple[int, int, int]  # day, store, campaign's number
 Visits = dict[Visit, int]
-PairKey = tuple[str, str, str, int, int]  # scope, topic, area, day, prev
+Pair = tuple[int, int, int]  # scope, day, prev
 
 AREAS = ("district", "box", "line", "channel")
 TOPICS = ("all", "campaign", "issue")
@@ -40,17 +39,6 @@ class Where(NamedTuple):
     box: str
     line: str
     channel: str
-
-
-class Told(NamedTuple):
-    """What one caller adds: to `fresh` (store, campaign, day) and `pair`, with flagged days and without; and to
-    `flagged` (store, campaign, day), her calls."""
-
-    fresh: Visit | None
-    pairs: Counter[PairKey]
-    clean_fresh: Visit | None
-    clean_pairs: Counter[PairKey]
-    flagged: dict[Visit, int]
 
 
 def pack(visits: Mapping[Visit, int]) -> str:
@@ -67,16 +55,19 @@ def unpack(marks: str) -> Visits:
 
 
 class Scopes:
-    """Which scopes hold a visit. `issues` names the issue of a campaign that is part of one."""
+    """Which scopes hold a visit, as small numbers; `names` are (scope, topic, area). `issues` names the issue of a
+    campaign that is part of one."""
 
     def __init__(
         self, places: Mapping[int, Where], campaigns: Mapping[int, str], issues: Mapping[str, tuple[str, str, str]]
     ) -> None:
         self._places, self._campaigns, self._issues = places, campaigns, issues
-        self._known: dict[tuple[int, int], tuple[tuple[str, str, str], ...]] = {}
+        self._known: dict[tuple[int, int], tuple[int, ...]] = {}
+        self._numbers: dict[tuple[str, str, str], int] = {}
+        self.names: list[tuple[str, str, str]] = []
 
-    def of(self, store: int, campaign: int) -> tuple[tuple[str, str, str], ...]:
-        """(scope, topic, area) of each."""
+    def of(self, store: int, campaign: int) -> tuple[int, ...]:
+        """The scopes that hold a call to this ledger for this campaign."""
         found = self._known.get((store, campaign))
         if found is None:
             name = self._campaigns[campaign]
@@ -85,78 +76,106 @@ class Scopes:
                 topics.append(("issue", self._issues[name][0]))
             areas = zip(AREAS, self._places[store], strict=True)
             named = [("", ""), *((f"+{area}", value) for area, value in areas if value)]
-            found = tuple((topic + area, which, value) for topic, which in topics for area, value in named)
-            self._known[store, campaign] = found
+            scopes = ((topic + area, which, value) for topic, which in topics for area, value in named)
+            found = self._known[store, campaign] = tuple(map(self._number, scopes))
         return found
 
-    def told(self, visits: Mapping[Visit, int]) -> Told:
-        """All that a caller with these visits adds."""
-        fresh, pairs = self._contributions(visits)
-        calls: dict[int, int] = {}
-        for (day, _, _), n in visits.items():
-            calls[day] = calls.get(day, 0) + n
-        busy = {day for day, n in calls.items() if n > MOST}
-        if not busy:
-            return Told(fresh, pairs, fresh, pairs, {})
-        clean = self._contributions([visit for visit in visits if visit[0] not in busy])
-        return Told(fresh, pairs, *clean, {visit: n for visit, n in visits.items() if visit[0] in busy})
-
-    def _contributions(self, visits: Iterable[Visit]) -> tuple[Visit | None, Counter[PairKey]]:
-        ordered = sorted(visits)
-        pairs: Counter[PairKey] = Counter()
-        if not ordered:
-            return None, pairs
-        last = dict.fromkeys(self.of(*ordered[0][1:]), ordered[0][0])
-        for day, store, campaign in ordered[1:]:
-            for scope in self.of(store, campaign):
-                prev = last.get(scope, NEVER)
-                if prev != day:
-                    pairs[*scope, day, prev] += 1
-                    last[scope] = day
-        return ordered[0], pairs
+    def _number(self, name: tuple[str, str, str]) -> int:
+        number = self._numbers.get(name)
+        if number is None:
+            number = self._numbers[name] = len(self.names)
+            self.names.append(name)
+        return number
 
 
 class Moves:
-    """Sums of what callers add, and take away, in one transaction."""
+    """Sums of what callers add, and take away, in one transaction: (all, clean) of each."""
 
     def __init__(self, scopes: Scopes) -> None:
         self._scopes = scopes
         self.fresh: dict[Visit, list[int]] = {}
-        self.pairs: dict[PairKey, list[int]] = {}
-        self.flagged: dict[Visit, list[int]] = {}
+        self.flagged: dict[Visit, list[int]] = {}  # callers, calls
+        self._pairs: dict[Pair, list[int]] = {}
 
-    def caller(self, before: str, added: str, after: str) -> str | None:
-        """One caller's marks were `before`, and `added` was appended. Returns her marks packed anew when that pays."""
-        if not before and added.count("\n") == 1:
-            day, store, campaign, calls = added.split(" ")
-            if int(calls) <= MOST:
-                _bump(self.fresh, (int(day), int(store), int(campaign)), 1, 0)
-                return None
-        was, now = unpack(before), unpack(after)
-        if before:
-            self._count(self._scopes.told(was), -1)
-        self._count(self._scopes.told(now), 1)
-        if len(after) > LONG and 2 * len(packed := pack(now)) < len(after):
+    def pair_rows(self) -> list[tuple[object, ...]]:
+        """Rows of `pair`."""
+        names = self._scopes.names
+        return [(*names[scope], day, prev, *n) for (scope, day, prev), n in self._pairs.items() if n[0] or n[1]]
+
+    def first_visits(self, visit: Visit, calls: Mapping[str, int], known: Mapping[str, object]) -> None:
+        """These rang so often on this visit. Those who are not `known` never rang before, and nowhere else now."""
+        new = calls.keys() - known.keys()
+        often = [caller for caller in new if calls[caller] > MOST]
+        if len(new) > len(often):
+            _bump(self.fresh, visit, len(new) - len(often), 0)
+        for caller in often:
+            self._count({visit: calls[caller]}, 1)
+
+    def caller(self, added: str, after: str) -> str | None:
+        """One caller's marks are `after`, with `added` at their end. Returns them packed anew when that pays."""
+        was, more = unpack(after[: -len(added)]), unpack(added)
+        if not was or not self._go_on(was, more):
+            now = unpack(after)
+            self._count(was, -1)
+            self._count(now, 1)
+        if len(after) > LONG and 2 * len(packed := pack(unpack(after))) < len(after):
             return packed
         return None
 
-    def _count(self, told: Told, sign: int) -> None:
-        if told.fresh is not None:
-            _bump(self.fresh, told.fresh, sign, 0)
-        for key, n in told.pairs.items():
-            _bump(self.pairs, key, sign * n, 0)
-        for visit, n in told.flagged.items():
-            _bump(self.flagged, visit, sign, sign * n)
-        if not told.flagged:
+    def _go_on(self, was: Visits, more: Visits) -> bool:
+        """The usual case, without looking at each day before: all that is new is on her last day or later, and on no
+        day does she ring too often. False when it is not so, and nothing is counted."""
+        begin, newest = min(was), max(was)[0]
+        if min(more)[0] < newest or min(more) < begin or busy_days(was, more):
+            return False
+        new = [visit for visit in sorted(more) if visit not in was]
+        if not new:
+            return True
+        last: dict[int, int] = {}
+        for day, store, campaign in sorted(was):
+            for scope in self._scopes.of(store, campaign):
+                last[scope] = day
+        for day, store, campaign in new:
+            for scope in self._scopes.of(store, campaign):
+                prev = last.get(scope, NEVER)
+                if prev != day:
+                    _bump(self._pairs, (scope, day, prev), 1, 0)
+                    last[scope] = day
+        return True
+
+    def _count(self, visits: Visits, sign: int) -> None:
+        """All that a caller with these visits adds, or takes away."""
+        self._contribute(visits, sign, 0)
+        busy = busy_days(visits)
+        if not busy:
             return
-        if told.fresh is not None:
-            _bump(self.fresh, told.fresh, 0, -sign)
-        if told.clean_fresh is not None:
-            _bump(self.fresh, told.clean_fresh, 0, sign)
-        for key, n in told.pairs.items():
-            _bump(self.pairs, key, 0, -sign * n)
-        for key, n in told.clean_pairs.items():
-            _bump(self.pairs, key, 0, sign * n)
+        self._contribute(visits, 0, -sign)
+        self._contribute([visit for visit in visits if visit[0] not in busy], 0, sign)
+        for visit, calls in visits.items():
+            if visit[0] in busy:
+                _bump(self.flagged, visit, sign, sign * calls)
+
+    def _contribute(self, visits: Iterable[Visit], n: int, clean: int) -> None:
+        ordered = sorted(visits)
+        if not ordered:
+            return
+        _bump(self.fresh, ordered[0], n, clean)
+        last = dict.fromkeys(self._scopes.of(*ordered[0][1:]), ordered[0][0])
+        for day, store, campaign in ordered[1:]:
+            for scope in self._scopes.of(store, campaign):
+                prev = last.get(scope, NEVER)
+                if prev != day:
+                    _bump(self._pairs, (scope, day, prev), n, clean)
+                    last[scope] = day
+
+
+def busy_days(*visits: Visits) -> set[int]:
+    """The days on which she rang too often."""
+    calls: dict[int, int] = {}
+    for some in visits:
+        for (day, _, _), n in some.items():
+            calls[day] = calls.get(day, 0) + n
+    return {day for day, n in calls.items() if n > MOST}
 
 
 def _bump(sums: dict[Any, list[int]], key: object, n: int, m: int) -> None:

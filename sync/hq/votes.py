@@ -53,9 +53,9 @@ class Polls:
         if not numbered:
             self._bump(issue, vote, NAMELESS, 1)
 
-    def caller(self, issue: str, before: str, after: str) -> str | None:
-        """A caller's marks were `before` and are `after`. Returns them packed anew when that pays."""
-        self._count(issue, unpack(before), -1)
+    def caller(self, issue: str, added: str, after: str) -> str | None:
+        """A caller's marks are `after`, with `added` at their end. Returns them packed anew when that pays."""
+        self._count(issue, unpack(after[: -len(added)]), -1)
         now = unpack(after)
         self._count(issue, now, 1)
         packed = "".join(map(pack, kept(now))) if len(after) > LONG else after
