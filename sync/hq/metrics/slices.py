@@ -57,6 +57,8 @@ class Slice:
 
     def within(self, by: str, key: str) -> Slice:
         """The same slice, narrowed to one group of a breakdown."""
+        if by == "hour":
+            return self  # a window has all hours: a group's figures of days are those of the window
         if by == "day":
             return replace(self, first=int(key), last=int(key))
         return replace(self, **{by: key})  # type: ignore[arg-type]
