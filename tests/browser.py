@@ -56,13 +56,14 @@ class Answer(NamedTuple):
 class Asked:
     """An ASGI application asked without a port: one whole request, its background work included."""
 
-    def __init__(self, app: Any) -> None:
-        self._app = app
+    def __init__(self, app: Any, cookie: str = "") -> None:
+        self._app, self._cookie = app, cookie
 
-    def get(self, path: str, method: str = "GET", host: str = "127.0.0.1:8800") -> Answer:
+    def get(self, path: str, method: str = "GET", host: str = "127.0.0.1:8800", **headers: str) -> Answer:
+        told = {"host": host, "cookie": self._cookie, **headers}
         scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "path": path,
                  "raw_path": path.encode(), "query_string": b"", "root_path": "", "scheme": "http",
-                 "headers": [(b"host", host.encode())]}  # fmt: skip
+                 "headers": [(name.encode(), value.encode()) for name, value in told.items()]}  # fmt: skip
         sent: list[dict[str, Any]] = []
 
         body = iter([True])
@@ -113,9 +114,15 @@ def chromium() -> Iterator[Any]:
 
 
 @contextmanager
-def shown(chromium: Any, address: str, size: dict[str, int] = DESK, scheme: str = "light") -> Iterator[Any]:
-    """The page at `address`; afterwards: no foreign request was even tried, and the console is empty."""
+def shown(
+    chromium: Any, address: str, size: dict[str, int] = DESK, scheme: str = "light",
+    cookie: tuple[str, str] | None = None,
+) -> Iterator[Any]:
+    """The page at `address`, asked for with this cookie; afterwards: no foreign request was even tried, and the console
+    is empty."""
     context = chromium.new_context(viewport=size, color_scheme=scheme)
+    if cookie:
+        context.add_cookies([{"name": cookie[0], "value": cookie[1], "url": address}])
     page = context.new_page()
     foreign: list[str] = []
     console: list[str] = []

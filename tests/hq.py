@@ -77,14 +77,16 @@ class Office:
     """Headquarters in `folder`; on PostgreSQL when `store` names a server."""
 
     def __init__(
-        self, folder: Path, routes: Iterable[Page], tabs: Iterable[Tab] = (), store: str = "sqlite", more: str = ""
+        self, folder: Path, routes: Iterable[Page], tabs: Iterable[Tab] = (), store: str = "sqlite", more: str = "",
+        share_s: float = 0,
     ) -> None:
         self.file = folder / "hq.toml"
         self.file.write_text(f'[hq]\ndata = "data"\nbroker = "mqtt://127.0.0.1:1"\nstore = "{store}"\n{more}')
         self.config = settings.load(self.file)
         self.now_ms = int(time.time() * 1000)
         self.config.data.mkdir(exist_ok=True)
-        self.gate = app.application(self.config, list(routes), list(tabs), clock=lambda: self.now_ms / 1000)
+        self.gate = app.application(self.config, list(routes), list(tabs), clock=lambda: self.now_ms / 1000,
+                                    share_s=share_s)
         app.ready(self.config)
 
     def events(self) -> sql.Db:

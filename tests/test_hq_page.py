@@ -13,13 +13,13 @@ import random
 import re
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
 import time
 import wave
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -30,9 +30,14 @@ import pytest
 from edge import recordings as small
 from edge.events import GENESIS, Row, link
 from sync import wire
-from sync.hq import reports, view, voices, web
+from sync.hq import reports, sql, voices, web
+from sync.hq.doors import sessions
+from sync.hq.pages.routes import ROUTES, TABS
 from sync.hq.store import Store
+from sync.hq.views import chart
+from sync.hq.views import overview as view
 from tests.browser import DESK, PHONE, Asked, chromium, scrolls_sideways, served, shown, wait_for
+from tests.hq import HOME, Office
 
 __all__ = ["chromium"]  # a fixture, used by name
 
@@ -173,24 +178,40 @@ def filled(folder: Path) -> Hq:
 
 @pytest.fixture
 def hq(tmp_path: Path) -> Iterator[Hq]:
-    made = filled(tmp_path)
+    made = filled(tmp_path / "data")
     yield made
     made.close()
 
 
-def page_of(path: Path) -> web.Gate:
-    return web.application(path, clock=lambda: NOW_MS / 1000, share_s=0)
+def office_of(path: Path, share_s: float = 0, now_ms: int = NOW_MS) -> Office:
+    """The pages over the store at `path`, which is <somewhere>/data/hq.db, at a made-up moment."""
+    office = Office(path.parent.parent, ROUTES, TABS, share_s=share_s)
+    office.now_ms = now_ms
+    return office
 
 
-def client(path: Path) -> Asked:
-    return Asked(page_of(path))
+def client(path: Path, role: str = "manager") -> Asked:
+    """Somebody who has signed in; each has pages of her own, which share no look with another's."""
+    office = office_of(path)
+    return Asked(office.gate, f"{sessions.COOKIE}={office.client(role).secret}")
+
+
+@contextmanager
+def opened(
+    path: Path, browser: Any, at: str = "/", size: dict[str, int] = DESK, scheme: str = "light"
+) -> Iterator[tuple[str, Any]]:
+    """The address of the pages over `path`, and one of them in a browser in which a manager has signed in."""
+    office = office_of(path)
+    cookie = (sessions.COOKIE, office.client("manager").secret)
+    with served(office.gate) as address, shown(browser, address + at, size, scheme, cookie) as page:
+        yield address, page
 
 
 # ------------------------------------------------------------------------------------ figures
 
 
 def test_figures_count_what_the_definitions_say(hq: Hq) -> None:
-    db = reports.connect(hq.path)
+    db = sql.sqlite(hq.path, reading=True)
     values = reports.parameters(NOW_MS, reports.zone(db))
     assert values["since"] == MIDNIGHT_MS
     figures = {name: reports.figure(db, name, values) for name in reports.FIGURES}
@@ -199,7 +220,7 @@ def test_figures_count_what_the_definitions_say(hq: Hq) -> None:
 
 
 def test_hours_end_with_the_running_one(hq: Hq) -> None:
-    db = reports.connect(hq.path)
+    db = sql.sqlite(hq.path, reading=True)
     hours = reports.hours(db, NOW_MS, reports.zone(db))
     db.close()
     assert len(hours) == 48 and hours[-1]["start"].strftime("%H:%M") == "19:00"
@@ -209,7 +230,7 @@ def test_hours_end_with_the_running_one(hq: Hq) -> None:
 
 
 def test_complete_is_the_least_of_those_that_are_complete(hq: Hq) -> None:
-    db = reports.connect(hq.path)
+    db = sql.sqlite(hq.path, reading=True)
     assert reports.complete(db, NOW_MS) == (NOW_MS, 2, 3, 0)  # pune-02 is silent
     assert reports.complete(db, NOW_MS + 20 * MINUTE_MS) == (None, 0, 3, 0)
     hq.lines[0].call(NOW_MS, "+919876500001")
@@ -223,11 +244,11 @@ def test_complete_is_the_least_of_those_that_are_complete(hq: Hq) -> None:
 
 
 def test_a_box_without_trusted_time_is_not_complete(tmp_path: Path) -> None:
-    hq = Hq(tmp_path)
+    hq = Hq(tmp_path / "data")
     hq.line("nashik-07", "l1", "0000aaaa", "water", "nashik")
     hq.send(clock=1)
     hq.send(clock=1)
-    db = reports.connect(hq.path)
+    db = sql.sqlite(hq.path, reading=True)
     assert reports.complete(db, NOW_MS) == (None, 0, 1, 0)
     db.close()
     hq.close()
@@ -241,7 +262,7 @@ def test_rows_lost_with_a_replaced_card_are_not_forgotten(hq: Hq) -> None:
     hq.lines[0] = Line(hq, old.box, old.name, "0000dddd", old.campaign, old.district)
     hq.send(silent=("pune-01", "pune-02"))
     hq.send(silent=("pune-01", "pune-02"))
-    db = reports.connect(hq.path)
+    db = sql.sqlite(hq.path, reading=True)
     assert reports.complete(db, NOW_MS) == (NOW_MS, 1, 3, 0), "only pune-01"
     db.close()
 
@@ -256,7 +277,7 @@ def test_a_rolled_back_card_is_an_alarm_with_a_remedy(hq: Hq) -> None:
 
 
 def test_every_alarm_that_the_store_raises_has_words() -> None:
-    text = "".join(Path(web.HERE / name).read_text() for name in ("store.py", "recordings.py"))
+    text = "".join(Path(Path(web.__file__).parent / name).read_text() for name in ("store.py", "recordings.py"))
     raised = set(re.findall(r'_alarm\([^)]*?"([a-z-]{4,})"', text))
     assert {"fork", "rolled-back", "digest", "recordings"} <= raised <= set(view.ALARMS)
 
@@ -299,7 +320,7 @@ def test_a_receiver_that_says_nothing_that_can_be_read(hq: Hq, text: str | None)
 
 
 def test_nothing_heard_and_nothing_complete(tmp_path: Path) -> None:
-    hq = Hq(tmp_path)
+    hq = Hq(tmp_path / "data")
     hq.hears("waiting", "not connected yet", NOW_MS)
     text = client(hq.path).get("/").text
     assert "Headquarters hears no box since 14:13:20: not connected yet." in text and "No box has said hello" in text
@@ -311,7 +332,7 @@ def test_nothing_heard_and_nothing_complete(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("most", "top"), [(0, 4), (3, 4), (5, 6), (11, 20), (501, 600), (1_000_000, 1_000_000)])
 def test_the_scale_ends_with_a_round_number(most: int, top: int) -> None:
-    assert view.top_of(most) == top
+    assert chart.top_of(most) == top
 
 
 # ------------------------------------------------------------------------------ what is answered
@@ -333,7 +354,9 @@ def test_headers_methods_and_foreign_names(hq: Hq) -> None:
     assert answer.headers["x-content-type-options"] == "nosniff"
     for path in ("/", "/static/live.js", "/absent"):
         assert asker.get(path).headers["cache-control"] == "no-store"
-    assert asker.get("/", "POST").status == 405 and asker.get("/api/overview", "DELETE").status == 405
+    assert asker.get("/", "POST").status == 403 and asker.get("/", "POST", origin=HOME).status == 405
+    for headers in ({}, {"origin": HOME}):
+        assert asker.get("/api/overview", "DELETE", **headers).status == 405
     assert asker.get("/", "HEAD").status == 200
     for host in ("evil.example", "127.0.0.1.evil.example", "", "[::1].evil.example"):
         assert asker.get("/", host=host).status == 421, host
@@ -343,7 +366,7 @@ def test_headers_methods_and_foreign_names(hq: Hq) -> None:
 
 
 def test_what_a_box_says_cannot_become_markup(tmp_path: Path) -> None:
-    hq = Hq(tmp_path)
+    hq = Hq(tmp_path / "data")
     line = hq.line("nashik-07", "l1", "0000aaaa", "<b>water</b>", "<script>x</script>")
     line.say("no-answer", "<img src=x> \u202e+91 98765 00001")
     line.call(NOW_MS, "<i>+919876500001</i>")
@@ -355,12 +378,12 @@ def test_what_a_box_says_cannot_become_markup(tmp_path: Path) -> None:
 
 
 def test_a_missing_an_empty_and_a_damaged_store_are_said_in_words(tmp_path: Path) -> None:
-    path = tmp_path / "hq.db"
+    path = tmp_path / "data" / "hq.db"
     asker = client(path)
     assert "miscall hq run" in asker.get("/").text
     path.write_bytes(b"")
     assert "miscall hq run" in client(path).get("/").text
-    Hq(tmp_path).close()
+    Hq(tmp_path / "data").close()
     assert "miscall box run" in client(path).get("/").text
     path.write_bytes(b"this is no database at all" * 400)
     answer = client(path).get("/")
@@ -384,9 +407,9 @@ def test_a_store_with_torn_pages_is_no_error_500(hq: Hq) -> None:
 
 
 def test_the_page_cannot_write(hq: Hq) -> None:
-    db = reports.connect(hq.path)
+    db = sql.sqlite(hq.path, reading=True)
     with pytest.raises(sqlite3.OperationalError):
-        db.execute("DELETE FROM alarm")
+        db.run("DELETE FROM alarm")
     db.close()
 
 
@@ -451,9 +474,14 @@ def test_open_grievances_come_by_when_they_are_due(told: Hq) -> None:
     assert client(told.path).get("/api/overview").json()["grievances"]["open"] == "3"
 
 
+def counted(path: Path) -> list[dict[str, Any]]:
+    with sql.sqlite(path, reading=True) as db:
+        return voices.answers(db)
+
+
 def test_answers_are_counted_raw_and_by_number_with_each_policy(told: Hq) -> None:
     found = {(row["issue"], row["value"]): (row["raw"], row["first"], row["last"], row["void"])
-             for row in voices.answers(told.path)}  # fmt: skip
+             for row in counted(told.path)}  # fmt: skip
     assert found == {("subsidy", "yes"): (4, 2, 2, 1), ("subsidy", "no"): (3, 1, 1, 0), ("water", "3"): (1, 1, 1, 1)}
     asker = client(told.path)
     assert "They are being counted." in asker.get("/live").text
@@ -464,7 +492,7 @@ def test_answers_are_counted_raw_and_by_number_with_each_policy(told: Hq) -> Non
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_four_counts_are_those_of_a_plain_count(tmp_path: Path, seed: int) -> None:
-    dice, hq = random.Random(seed), Hq(tmp_path)
+    dice, hq = random.Random(seed), Hq(tmp_path / "data")
     line = hq.line("nashik-07", "l1", "0000aaaa", "water", "nashik")
     given: list[tuple[str, str]] = []
     for at in range(60):
@@ -474,7 +502,7 @@ def test_the_four_counts_are_those_of_a_plain_count(tmp_path: Path, seed: int) -
     hq.send()
     votes = {caller: [value for who, value in given if who == caller] for caller, _ in given if caller}
     assert {row["value"]: tuple(row[name] for name in ("raw", "first", "last", "void"))
-            for row in voices.answers(hq.path)} == {
+            for row in counted(hq.path)} == {
         value: (
             sum(told == value for _, told in given), sum(vote[0] == value for vote in votes.values()),
             sum(vote[-1] == value for vote in votes.values()), sum(set(vote) == {value} for vote in votes.values()),
@@ -498,10 +526,10 @@ def test_where_nobody_spoke_the_page_says_what_to_do(hq: Hq) -> None:
 
 
 def test_the_queries_of_the_page_read_no_more_than_they_show(told: Hq) -> None:
-    db = reports.connect(told.path)
-    for sql, index in ((voices._TAKES, "event_recording"), (voices._OPEN, "grievance_open"),
+    db = sql.sqlite(told.path, reading=True)
+    for query, index in ((voices._TAKES, "event_recording"), (voices._OPEN, "grievance_open"),
                        (voices.OPEN.sql, "grievance_open")):  # fmt: skip
-        plan = " ".join(row["detail"] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", {"now": 1}))
+        plan = " ".join(row["detail"] for row in db.rows(f"EXPLAIN QUERY PLAN {query}", now=1))
         assert index in plan and "SCAN event " not in plan.replace(f"SCAN event USING INDEX {index}", ""), plan
     db.close()
 
@@ -516,23 +544,34 @@ def get(address: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
 
 def test_a_recording_is_served_whole_or_in_part_and_nothing_else_is(told: Hq, tmp_path: Path) -> None:
     take = next(take for take in client(told.path).get("/api/overview").json()["takes"] if take["id"])
-    secret = tmp_path / "recordings" / "nashik-07" / "secret.opus"
+    data = tmp_path / "data"
+    secret = data / "recordings" / "nashik-07" / "secret.opus"
     secret.write_bytes(b"secret")
     half = next(tmp_path.rglob("*.part")).name.removesuffix(".opus.part")
-    with served(page_of(told.path)) as address:
-        status, headers, body = get(f"{address}/recordings/{take['id']}")
+    office = office_of(told.path)
+    cookie = f"{sessions.COOKIE}={office.client('desk').secret}"
+    with served(office.gate) as address:
+        assert get(f"{address}/recordings/{take['id']}")[2] != SOUND, "nobody has signed in"
+        auditor = f"{sessions.COOKIE}={office.client('auditor').secret}"
+        assert get(f"{address}/recordings/{take['id']}", Cookie=auditor)[0] == 403
+        status, headers, body = get(f"{address}/recordings/{take['id']}", Cookie=cookie)
         assert (status, body, headers["content-type"]) == (200, SOUND, "audio/ogg")
         assert headers["accept-ranges"] == "bytes" and headers["x-content-type-options"] == "nosniff"
         assert "media-src 'self'" in headers["content-security-policy"] and headers["cache-control"] == "no-store"
-        status, headers, body = get(f"{address}/recordings/{take['id']}", Range="bytes=100-199")
+        status, headers, body = get(f"{address}/recordings/{take['id']}", Cookie=cookie, Range="bytes=100-199")
         assert (status, body, headers["content-range"]) == (206, SOUND[100:200], "bytes 100-199/20000")
         for name in ("0000aaaa-999", half, "secret", "..%2f..%2fhq.db", "%2e%2e", "0000AAAA-1", "0000aaaa-9" * 9, "x"):
-            assert get(f"{address}/recordings/{name}")[0] == 404, name
-        shutil.rmtree(tmp_path / "recordings")
-        assert get(f"{address}/recordings/{take['id']}")[0] == 404
-    assert client(tmp_path / "none.db").get("/recordings/0000aaaa-1").status == 404
-    (tmp_path / "bad.db").write_bytes(b"no database" * 500)
-    assert client(tmp_path / "bad.db").get("/recordings/0000aaaa-1").status == 404
+            assert get(f"{address}/recordings/{name}", Cookie=cookie)[0] == 404, name
+        shutil.rmtree(data / "recordings")
+        assert get(f"{address}/recordings/{take['id']}", Cookie=cookie)[0] == 404
+    told.close()
+    for file in data.glob("hq.db*"):
+        file.unlink()
+    assert client(told.path).get("/recordings/0000aaaa-1").status == 404
+    told.path.write_bytes(b"no database" * 500)
+    assert client(told.path).get("/recordings/0000aaaa-1").status == 404
+    told.path.unlink()
+    told.store = Store(told.path)
 
 
 # ------------------------------------------------------------------------------- in a real browser
@@ -558,7 +597,7 @@ def test_a_recording_plays_in_the_browser_and_goes_on_while_others_arrive(
     take = line.speak(NOW_MS - HOUR_MS, "+919876500001")
     hq.send(silent=("pune-02",))
     line.sound(take, sound)
-    with served(page_of(hq.path)) as address, shown(chromium, address) as page:
+    with opened(hq.path, chromium) as (_, page):
         assert page.locator("audio").count() == 1
         page.evaluate("window.sound = document.querySelector('audio'); sound.muted = sound.loop = true; sound.play()")
         wait_for(lambda: page.evaluate("sound.currentTime > 0.3 && !sound.paused"))
@@ -577,7 +616,7 @@ def test_a_recording_plays_in_the_browser_and_goes_on_while_others_arrive(
 
 @pytest.mark.browser
 def test_the_browser_shows_the_figures_and_follows(hq: Hq, chromium: Any) -> None:
-    with served(page_of(hq.path)) as address, shown(chromium, address) as page:
+    with opened(hq.path, chromium) as (_, page):
         assert page.inner_text("#calls") == "6"
         assert page.inner_text("#stamp") == "Complete up to 19:43:20 for 2 of 3 boxes."
         wait_for(lambda: page.inner_text("#callers") == "3")
@@ -586,7 +625,7 @@ def test_the_browser_shows_the_figures_and_follows(hq: Hq, chromium: Any) -> Non
         assert "SIM wants its PIN" in rows.nth(0).inner_text() and "Silent" in rows.nth(1).inner_text()
         assert page.locator(".chart .bar").count() == 48
         page.evaluate("window.same = document.querySelector('#calls')")
-        page.click("details summary")
+        page.click("main details summary")
         hq.lines[0].call(NOW_MS - 1000, "+919876500077")
         hq.send(silent=("pune-02",))
         wait_for(lambda: page.inner_text("#calls") == "7")
@@ -603,10 +642,10 @@ def test_a_receiver_that_is_stopped_is_seen_in_the_browser(tmp_path: Path, chrom
     hq.line("nashik-07", "l1", "0000aaaa", "water", "nashik")
     hq.send(int(time.time() * 1000))
     hq.close()
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        nobody = taken.getsockname()[1]
-    (tmp_path / "hq.toml").write_text(f'[hq]\ndata = "data"\nbroker = "mqtt://127.0.0.1:{nobody}"\n')
-    with served(web.application(hq.path, share_s=0)) as address, shown(chromium, address) as page:
+    office = office_of(hq.path, now_ms=int(time.time() * 1000))
+    cookie = (sessions.COOKIE, office.client("manager").secret)
+    app = web.application(office.config, share_s=0)
+    with served(app) as address, shown(chromium, address, cookie=cookie) as page:
         assert page.locator("#deaf").count() == 1, "what it said is years old"
         command = [sys.executable, "-m", "tools", "hq", "receive", str(tmp_path / "hq.toml")]
         with subprocess.Popen(command, stderr=subprocess.DEVNULL) as receiver:
@@ -623,18 +662,17 @@ def test_a_receiver_that_is_stopped_is_seen_in_the_browser(tmp_path: Path, chrom
 @pytest.mark.browser
 def test_a_phone_needs_no_sideways_scroll(told: Hq, chromium: Any) -> None:
     told.hears("offline", "no connection to the broker")
-    with served(page_of(told.path)) as address:
-        for path in ("/", "/figures"):
-            for size in (PHONE, {"width": 768, "height": 900}, {"width": 1400, "height": 900}):
-                with shown(chromium, address + path, size) as page:
-                    assert not scrolls_sideways(page), (path, size)
+    for path in ("/", "/figures"):
+        for size in (PHONE, {"width": 768, "height": 900}, {"width": 1400, "height": 900}):
+            with opened(told.path, chromium, path, size) as (_, page):
+                assert page.locator("main").count() == 1 and not scrolls_sideways(page), (path, size)
 
 
 @pytest.mark.browser
 def test_an_empty_page_fills_by_itself(tmp_path: Path, chromium: Any) -> None:
-    with served(page_of(tmp_path / "hq.db")) as address, shown(chromium, address) as page:
+    with opened(tmp_path / "data" / "hq.db", chromium) as (_, page):
         assert "Nothing is stored yet" in page.inner_text("main")
-        hq = filled(tmp_path)
+        hq = filled(tmp_path / "data")
         wait_for(lambda: page.locator("#calls").count() and page.inner_text("#calls") == "6")
         hq.close()
 
@@ -643,7 +681,9 @@ def test_an_empty_page_fills_by_itself(tmp_path: Path, chromium: Any) -> None:
 def test_a_server_that_is_gone_is_said(hq: Hq, chromium: Any) -> None:
     context = chromium.new_context()
     page = context.new_page()
-    with served(page_of(hq.path)) as address:
+    office = office_of(hq.path)
+    with served(office.gate) as address:
+        context.add_cookies([{"name": sessions.COOKIE, "value": office.client("manager").secret, "url": address}])
         page.goto(address)
         assert page.inner_text("[data-lamp]") == "Live"
     wait_for(lambda: page.inner_text("[data-lamp]") == "No answer from headquarters")
@@ -686,10 +726,10 @@ def picture(target: Path, folder: Path, size: dict[str, int] = DESK, scheme: str
 
     from tests.browser import ARGUMENTS, CHROMIUM
 
-    hq = district(folder)
-    with sync_playwright() as started, served(page_of(hq.path)) as address:
+    hq = district(folder / "data")
+    with sync_playwright() as started:
         browser = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        with shown(browser, address, size, scheme) as page:
+        with opened(hq.path, browser, size=size, scheme=scheme) as (_, page):
             wait_for(lambda: page.inner_text("#callers") not in ("…", ""))
             page.screenshot(path=str(target))
         browser.close()

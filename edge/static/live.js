@@ -31,6 +31,7 @@ function listened(part) {
 }
 
 function show(fine) {
+  if (!lamp) return;
   lamp.dataset.lamp = fine ? "on" : "off";
   const words = fine ? lamp.dataset.on : lamp.dataset.off;
   if (lamp.textContent !== words) lamp.textContent = words;

@@ -7,8 +7,11 @@ language is a new file, and nothing else.
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+
+Tell = Callable[..., str]  # an English text and the values of its {gaps}, told in somebody's language
 
 FOLDER = Path(__file__).parent / "catalogues"
 
@@ -27,6 +30,12 @@ def names() -> dict[str, str]:
 def text(language: str, english: str) -> str:
     """A text in that language, or in English."""
     return catalogues().get(language, {}).get(english, english)
+
+
+def told(language: str, english: str, **values: object) -> str:
+    """A text in that language, `{name}` filled in when values are given."""
+    found = text(language, english)
+    return found.format(**values) if values else found
 
 
 def best(accepted: str) -> str:

@@ -1,4 +1,4 @@
-"""What callers said, as SQL over hq.db opened read-only: recordings, open grievances, answers.
+"""What callers said, as SQL over the events store: recordings, open grievances, answers.
 
 Like `reports`: functions over a connection and the time, nothing here writes, caches or knows of a page. Recordings and
 grievances are found by indexes of their own, so that a look costs the same however much is held; only `answers` reads
@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from sync.hq import recordings, reports
+from sync.hq.sql import Db
 
 SHOWN = 8  # recordings, and grievances, on the page
 _LOOK = 5 * SHOWN  # the newest takes among which those with something in them are looked for
@@ -45,7 +44,7 @@ OPEN = reports.Figure(
     "Open grievances",
     "Grievances that nobody has called resolved, and those among them that are overdue: the time that the campaign "
     "promises has passed since the caller rang.",
-    "SELECT count(*) AS open, coalesce(sum(due_ms < :now), 0) AS overdue FROM grievance\n"
+    "SELECT count(*) AS open, coalesce(sum(CASE WHEN due_ms < :now THEN 1 ELSE 0 END), 0) AS overdue FROM grievance\n"
     "WHERE state NOT IN ('resolved', 'verified')",
 )
 
@@ -58,7 +57,7 @@ LEFT JOIN recording_file AS f ON f.store_id = e.store_id AND f.seq = e.seq
 ORDER BY e.at_ms DESC
 """
 _LATER = (
-    "SELECT state, seconds FROM event WHERE store_id = ? AND \"of\" = ? AND kind = 'recording' AND state <> ''"
+    "SELECT state, seconds FROM event WHERE store_id = :store AND \"of\" = :seq AND kind = 'recording' AND state <> ''"
     " ORDER BY seq DESC LIMIT 1"
 )
 _OPEN = f"""
@@ -68,26 +67,26 @@ FROM (SELECT * FROM grievance WHERE state NOT IN ('resolved', 'verified') ORDER 
 JOIN store AS s ON s.id = g.store_id JOIN event AS e ON e.store_id = g.store_id AND e.seq = g.seq
 ORDER BY g.due_ms
 """
-_WHOLE = "SELECT 1 FROM recording_file WHERE store_id = ? AND seq = ? AND done_ms IS NOT NULL"
+_WHOLE = "SELECT 1 FROM recording_file WHERE store_id = :store AND seq = :seq AND done_ms IS NOT NULL"
 _FILE = (
     "SELECT box, codec FROM store JOIN recording_file ON store_id = id"
-    " WHERE store = ? AND seq = ? AND done_ms IS NOT NULL"
+    " WHERE store = :store AND seq = :seq AND done_ms IS NOT NULL"
 )
 _NAME = re.compile(r"([0-9a-f]{8})-([0-9]{1,16})")
 
 
-def look(db: sqlite3.Connection, now_ms: int) -> dict[str, Any]:
+def look(db: Db, now_ms: int) -> dict[str, Any]:
     """All but `answers` that the page shows of what callers said."""
     return {"takes": takes(db), "grievances": grievances(db, now_ms)}
 
 
-def takes(db: sqlite3.Connection) -> list[dict[str, Any]]:
+def takes(db: Db) -> list[dict[str, Any]]:
     """The newest recordings in which something is, or will be. `id` is the name under which it can be heard, "" while
     not all of it is here; `caller` is a whole number, to be masked by whoever shows it."""
     found = []
-    for row in db.execute(_TAKES):
-        take = {**dict(row), "tags": _told(row["extra"]).get("tags", "")}
-        if later := db.execute(_LATER, (row["store_id"], row["seq"])).fetchone():
+    for row in db.rows(_TAKES):
+        take = {**row, "tags": _told(row["extra"]).get("tags", "")}
+        if later := db.row(_LATER, store=row["store_id"], seq=row["seq"]):
             take["state"], take["seconds"] = later["state"], later["seconds"] or row["seconds"]
         take["id"] = f"{row['store']}-{row['seq']}" if row["done_ms"] is not None else ""
         if take["state"] not in _SILENT:
@@ -95,36 +94,29 @@ def takes(db: sqlite3.Connection) -> list[dict[str, Any]]:
     return found[:SHOWN]
 
 
-def grievances(db: sqlite3.Connection, now_ms: int) -> dict[str, Any]:
+def grievances(db: Db, now_ms: int) -> dict[str, Any]:
     """How many are open and overdue, and those that are due first; `said` names the recording that can be heard."""
-    counts = db.execute(OPEN.sql, {"now": now_ms}).fetchone()
+    counts = db.row(OPEN.sql, now=now_ms) or {}
     found = []
-    for row in db.execute(_OPEN):
+    for row in db.rows(_OPEN):
         told = _told(row["extra"])
         seq = told.get("recording")
-        whole = type(seq) is int and db.execute(_WHOLE, (row["store_id"], min(seq, 2**53))).fetchone()
+        whole = type(seq) is int and db.row(_WHOLE, store=row["store_id"], seq=min(seq, 2**53))
         said = f"{row['store']}-{seq}" if whole else ""
-        found.append({**dict(row), "tags": told.get("tags", ""), "reference": told.get("reference", ""), "said": said})
+        found.append({**row, "tags": told.get("tags", ""), "reference": told.get("reference", ""), "said": said})
     return {"open": counts["open"], "overdue": counts["overdue"], "first": found}
 
 
-def answers(path: Path | str) -> list[dict[str, Any]]:
+def answers(db: Db) -> list[dict[str, Any]]:
     """Every answer given to an issue, counted four ways; see `ANSWERS`. It reads all of them: ask it rarely."""
-    with closing(reports.connect(path)) as db:
-        return [dict(row) for row in db.execute(ANSWERS.sql)]
+    return db.rows(ANSWERS.sql)
 
 
-def file(path: Path | str, name: str) -> Path | None:
+def file(db: Db, data: Path, name: str) -> Path | None:
     """The file of the recording called `name`, if all of it is here."""
     named = _NAME.fullmatch(name)
-    try:
-        if named is None:
-            return None
-        with closing(reports.connect(path)) as db:
-            row = db.execute(_FILE, (named[1], int(named[2]))).fetchone()
-    except (sqlite3.Error, FileNotFoundError):
-        return None
-    place = Path(path).parent / recordings.where(row["box"], named[1], int(named[2]), row["codec"]) if row else None
+    row = db.row(_FILE, store=named[1], seq=int(named[2])) if named else None
+    place = data / recordings.where(row["box"], named[1], int(named[2]), row["codec"]) if named and row else None
     return place if place and place.is_file() else None
 
 

@@ -30,6 +30,7 @@ from edge.gate import Gate
 from sync.hq import sql, stores
 from sync.hq.config import HqConfig
 from sync.hq.doors import sessions
+from sync.hq.looks import SHARE_S
 from sync.hq.pages.ask import Ask, Page, Refused, Tab
 
 HERE = Path(__file__).parent.parent
@@ -41,9 +42,10 @@ _FIELDS, _PART = 2000, 8 * 1024 * 1024  # of a form: names at most, bytes of one
 
 def application(
     config: HqConfig, routes: Sequence[Page], tabs: Sequence[Tab], host: str = "127.0.0.1",
-    clock: Callable[[], float] = time.time,
+    clock: Callable[[], float] = time.time, share_s: float = SHARE_S,
 ) -> Gate:
-    """The page over both stores of `config`, whether or not there is anything in them yet."""
+    """The page over both stores of `config`, whether or not there is anything in them yet. Looks at the live page that
+    are at most `share_s` apart share one answer."""
     folders = [HERE / "templates", SHARED / "templates"]
     pages = Environment(loader=FileSystemLoader(folders), autoescape=True, trim_blocks=True, lstrip_blocks=True)
 
@@ -64,7 +66,9 @@ def application(
         Mount("/static", StaticFiles(directory=SHARED / "static")),
         Mount("/hq", StaticFiles(directory=HERE / "static")),
     ]
-    return Gate(Starlette(routes=[*known, *static]), host, posts=True, forms=True, origin=config.origin)
+    whole = Starlette(routes=[*known, *static])
+    whole.state.share_s = share_s
+    return Gate(whole, host, posts=True, forms=True, origin=config.origin)
 
 
 async def _read_form(ask: Ask, request: Request) -> Response | None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from jinja2 import Environment
@@ -84,8 +85,7 @@ class Ask:
 
     def _(self, text: str, **values: object) -> str:
         """A text in the reader's language, `{name}` filled in."""
-        told = catalogue.text(self.language, text)
-        return told.format(**values) if values else told
+        return catalogue.told(self.language, text, **values)
 
     @property
     def events(self) -> Db:
@@ -117,6 +117,7 @@ class Ask:
             "lang": self.language, "_": self._, "user": self.user, "said": said, "now_ms": self.now_ms,
             "tabs": [tab for tab in self.tabs if self.user.role in tab.roles], "here": self.request.url.path,
             "csrf": self.session.csrf if self.session else "", "role": self.user.role,
+            "made": f"{datetime.fromtimestamp(self.now_ms / 1000, UTC):%Y-%m-%d %H:%M} UTC",
             "live_on": self._("Live"), "live_off": self._("No answer from headquarters"),
         }  # fmt: skip
         return HTMLResponse(self.pages.get_template(template).render(**frame, **values), status)

@@ -1,0 +1,23 @@
+"""The metrics of headquarters: figures that survive an audit, from the roll-ups alone.
+
+    formulae      intervals, Erlang's B, percentiles; pure
+    slices        what is asked about, and how it becomes SQL; what cannot be answered
+    sources       the SELECT of every counter      load, polls, conversion: those that need more than a sum
+    figures       how counters become a figure; pure
+    definitions   METRICS: the table of all, with meaning and formula
+    asking        compute, breakdown, compare, queries: what a page calls
+
+Every figure is told with the stamp of `reports.complete`: up to when, and for how many boxes, all rows are here.
+"""
+
+from __future__ import annotations
+
+from sync.hq.metrics.asking import Change, Given, breakdown, compare, compute, queries
+from sync.hq.metrics.definitions import METRICS, Metric
+from sync.hq.metrics.figures import Figure, Tariff
+from sync.hq.metrics.slices import BY, Cannot, Query, Slice
+
+__all__ = [
+    "BY", "METRICS", "Cannot", "Change", "Figure", "Given", "Metric", "Query", "Slice", "Tariff", "breakdown", "compare",
+    "compute", "queries",
+]  # fmt: skip

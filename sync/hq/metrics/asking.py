@@ -1,0 +1,199 @@
+"""Figures for pages: of a slice, broken down, compared; each with the queries that give it again.
+
+Rules of this room
+- Each source is asked once, for all figures that need it, within one picture of the store (the caller's transaction).
+- A figure that cannot be told of this slice or group is None and says why; the others are told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from sync.hq.metrics import conversion, load, polls
+from sync.hq.metrics.definitions import METRICS
+from sync.hq.metrics.figures import About, Figure, Tariff
+from sync.hq.metrics.slices import EVER, Cannot, Ground, Issues, Query, Slice, ground
+from sync.hq.metrics.sources import SOURCES, Groups, Source, rename, within
+from sync.hq.sql import Db
+
+ALL: tuple[Source, ...] = (*SOURCES, load.SOURCE, load.LOSSES, polls.SOURCE)
+_OWNER = {counter: source for source in ALL for counter in source.counters}
+_UNFLAGGED = ("calls", "numbered", "callers", "newly", *conversion.GOALS)
+_FLAGGED = "flagged calls and callers cannot be taken out of this"
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What asking needs besides the events store: the time, the issues as the roll-ups were given them, the desk's store
+    (outcomes, wards, what became of cases) and the tariff where there are any."""
+
+    now_ms: int
+    issues: Issues = field(default_factory=dict)
+    desk: Db | None = None
+    tariff: Tariff | None = None
+
+
+class Change(NamedTuple):
+    """Two figures of the same metric; `by` is how much the second is above the first, `times` how many times it is."""
+
+    one: Figure
+    other: Figure
+    by: float | None
+    times: float | None
+
+
+def compute(events: Db, asked: Slice, names: Iterable[str], given: Given) -> dict[str, Figure]:
+    """These metrics of a slice."""
+    wanted = tuple(names)
+    told = _Told(events, asked, "", given, wanted)
+    return told.figures("", wanted)
+
+
+def breakdown(
+    events: Db, asked: Slice, by: str, names: Iterable[str], given: Given
+) -> dict[str, dict[str, Figure]]:
+    """These metrics of each group of a slice, in the order of the groups' names. A group in which nothing was counted
+    does not come."""
+    wanted = tuple(names)
+    told = _Told(events, asked, by, given, wanted)
+    keys = sorted(told.groups, key=lambda key: (int(key), "") if by in ("day", "hour") else (0, key))
+    return {key: told.figures(key, wanted) for key in keys}
+
+
+def compare(events: Db, one: Slice, other: Slice, names: Iterable[str], given: Given) -> dict[str, Change]:
+    """These metrics of two slices, such as two weeks."""
+    wanted = tuple(names)
+    first, second = (compute(events, asked, wanted, given) for asked in (one, other))
+    return {name: _change(first[name], second[name]) for name in wanted}
+
+
+def _change(one: Figure, other: Figure) -> Change:
+    if one.value is None or other.value is None:
+        return Change(one, other, None, None)
+    return Change(one, other, other.value - one.value, other.value / one.value if one.value else None)
+
+
+def queries(events: Db, asked: Slice, name: str, given: Given) -> list[Query]:
+    """The queries of one metric of a slice, to be shown beside it: each with its parameters, as they are asked."""
+    told = _Told(events, asked, "", given, ())
+    return list(told.queries(METRICS[name].needs))
+
+
+def wards(desk: Db | None) -> dict[str, str] | None:
+    """The ward of each line; None while nobody has told any."""
+    rows = desk.rows("SELECT box, line, ward FROM line_ward WHERE ward <> ''") if desk is not None else []
+    return {f"{row['box']}/{row['line']}": row["ward"] for row in rows} or None
+
+
+class _Told:
+    """The counters of one question, group by group, and why some cannot be told."""
+
+    def __init__(self, events: Db, asked: Slice, by: str, given: Given, names: Iterable[str]) -> None:
+        self._events, self._asked, self._by, self._given = events, asked, by, given
+        self._ground: Ground = ground(events, given.issues, wards(given.desk))
+        self.groups: Groups = {}
+        self.refused: dict[str, str] = {}
+        self._whole: dict[str, Any] = {}
+        needs = dict.fromkeys(counter for name in names for counter in METRICS[name].needs)
+        for source in ALL:
+            if wanted := self._wanted(source, needs):
+                self._ask(source, wanted)
+        if goals := [counter for counter in needs if counter in conversion.GOALS]:
+            self._convert(goals)
+
+    def _wanted(self, source: Source, needs: Iterable[str]) -> tuple[str, ...]:
+        """The counters that this source is asked for; what flagged calls cannot be taken out of is refused."""
+        wanted = [counter for counter in needs if counter in source.counters]
+        if self._asked.clean:
+            self.refused |= {counter: _FLAGGED for counter in wanted if counter not in _UNFLAGGED}
+            wanted = [counter for counter in wanted if counter in _UNFLAGGED]
+        return tuple(wanted)
+
+    def _ask(self, source: Source, wanted: tuple[str, ...]) -> None:
+        try:
+            query = source.ask(self._ground, self._asked, self._by, wanted)
+            name = (within if source.own and self._by != "ward" else rename)(self._ground, self._asked, self._by)
+            found = source.read(self._events.rows(query.sql, query.values), name)
+        except Cannot as why:
+            self.refused |= dict.fromkeys(wanted, str(why))
+            return
+        if source.whole:
+            self._whole |= found.get("", {})
+        else:
+            self._add(found)
+
+    def _convert(self, goals: Iterable[str]) -> None:
+        try:
+            self._add(conversion.converted(self._events, self._given.desk, self._ground, self._asked, self._by))
+        except Cannot as why:
+            self.refused |= dict.fromkeys(goals, str(why))
+
+    def _add(self, found: Groups) -> None:
+        for key, counters in found.items():
+            self.groups.setdefault(key, {}).update(counters)
+
+    def queries(self, needs: Iterable[str]) -> Iterable[Query]:
+        """The queries that these counters come from, but for those that cannot be told."""
+        needs = tuple(needs)
+        for source in ALL:
+            if wanted := self._wanted(source, needs):
+                with suppress(Cannot):
+                    yield source.ask(self._ground, self._asked, self._by, wanted)
+        if set(needs) & set(conversion.GOALS):
+            yield conversion.outcomes(self._asked, self._ground)
+
+    def figures(self, key: str, names: Iterable[str]) -> dict[str, Figure]:
+        """The metrics of one group."""
+        counters = {**self._whole, **self.groups.get(key, {})}
+        if "listed" in counters:
+            counters["listed"] = self._as_the_desk_says(counters["listed"])
+        asked = self._asked if not self._by else self._asked.within(self._by, key)
+        about = About(self._given.now_ms, self._policies(), self._given.tariff, _days(asked))
+        made = {}
+        for name in names:
+            metric = METRICS[name]
+            if why := next((self.refused[counter] for counter in metric.needs if counter in self.refused), ""):
+                made[name] = Figure(why=why)
+                continue
+            known = {counter: counters.get(counter, _empty(counter)) for counter in metric.needs}
+            made[name] = metric.make(known, about)
+        return made
+
+    def _policies(self) -> Mapping[str, str]:
+        return {issue: policy for issue, _, policy in self._given.issues.values()}
+
+    def _as_the_desk_says(self, listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Cases as somebody at the desk has left them, where somebody has."""
+        desk = self._given.desk
+        if desk is None:
+            return listed
+        rows = desk.rows("SELECT store_id, seq, state, contacted_ms FROM desk_thing WHERE kind = 'case' AND version > 0")
+        known = {(row["store_id"], row["seq"]): row for row in rows}
+        return [_standing(case, known.get((case["store_id"], case["seq"]))) for case in listed]
+
+
+def _standing(case: dict[str, Any], desk: Mapping[str, Any] | None) -> dict[str, Any]:
+    if desk is None:
+        return case
+    times = [at for at in (case["contacted_ms"], desk["contacted_ms"]) if at is not None]
+    return {**case, "state": desk["state"], "contacted_ms": min(times, default=None)}
+
+
+def _empty(counter: str) -> Any:
+    return 0 if counter in conversion.GOALS else _OWNER[counter].empty()
+
+
+def _days(asked: Slice) -> int | None:
+    """How many days the window has; None when it has no end."""
+    return None if asked.first <= EVER[0] or asked.last >= EVER[1] else asked.last - asked.first + 1
+
+
+def week(asked: Slice, back: int = 1) -> Slice:
+    """The same slice, so many windows earlier."""
+    days = _days(asked)
+    if days is None:
+        raise Cannot("a window without an end has none before it")
+    return replace(asked, first=asked.first - back * days, last=asked.last - back * days)

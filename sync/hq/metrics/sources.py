@@ -1,0 +1,346 @@
+"""Where the counters of the metrics come from: for each source the SELECT over the roll-ups, and how its rows are read.
+
+Rules of this room
+- A query gives rows with a `key`: "" for the whole slice, else the group of a breakdown. What adds up is grouped by
+  campaign or line in SQL, and put together as issues or wards when it is read.
+- What does not add up (different callers, different people who consented) is asked anew for each kind of group, and
+  refused where the roll-ups cannot tell it exactly.
+- No query reads `event`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from sync.hq import distinct, tables
+from sync.hq.metrics.slices import AREAS, EVER, Cannot, Ground, Query, Slice, area_of, place_key
+from sync.hq.sql import Row
+from sync.hq.visits import NEVER
+
+Counters = dict[str, Any]
+Groups = dict[str, Counters]
+Rename = Callable[[str], Iterable[str]]
+
+_FLAGGABLE = ("calls", "numbered")  # what the flagged calls can be taken out of
+_OF = {"issue": "campaign", "ward": "line"}  # asked by the right one, put together as the left one
+
+
+class Source(NamedTuple):
+    """`ask` makes the query (or raises Cannot), `read` its rows into groups; `counters` are what it can tell, `empty` is
+    a counter of nothing. `own`: its keys are the groups' own names. `whole`: it is asked once for the whole slice."""
+
+    counters: tuple[str, ...]
+    ask: Callable[[Ground, Slice, str, tuple[str, ...]], Query]
+    read: Callable[[Iterable[Row], Rename], Groups]
+    empty: Callable[[], Any] = int
+    own: bool = False
+    whole: bool = False
+
+
+def rename(ground: Ground, asked: Slice, by: str) -> Rename:
+    """The groups in which a row's key counts: none, one, or (tags) several. Groups outside of the slice count nowhere."""
+    if by == "issue":
+        return lambda key: [ground.issues[key][0]] if key in ground.issues else []
+    if by == "ward":
+        if ground.wards is None:
+            raise Cannot("nobody has said which ward a line serves")
+        wards = ground.wards
+        return lambda key: [wards[key]] if key in wards else []
+    if by == "tag":
+        return lambda key: sorted({tag.strip() for tag in key.split(",") if tag.strip()})
+    return lambda key: [key]
+
+
+def within(ground: Ground, asked: Slice, by: str) -> Rename:
+    """The same for keys that are already the groups' own names: those outside of the slice count nowhere."""
+    inside = {area_of(ground.places[number], by) for number in ground.stores(asked)} if by in AREAS else None
+    topics: set[str] | None = None
+    if by == "campaign" and (asked.campaign or asked.issue):
+        topics = {asked.campaign} if asked.campaign else set(ground.campaigns(asked.issue))
+    elif by == "issue" and asked.issue:
+        topics = {asked.issue}
+    known = inside if inside is not None else topics
+    return lambda key: [key] if known is None or key in known else []
+
+
+# ------------------------------------------------------------------------------------- what adds up
+
+
+def keyed(by: str, told: str, *columns: str) -> str:
+    """The SQL of a group's key, of a table `t` that has these columns besides store_id and campaign.
+
+    Raises Cannot where it has no such column."""
+    by = _OF.get(by, by)
+    if by in AREAS:
+        return place_key(by)
+    if by == "campaign" or by in columns:
+        return f"CAST(t.{by} AS TEXT)"
+    if by:
+        raise Cannot(f"{told} are not told by {by}")
+    return "CAST('' AS TEXT)"
+
+
+def summed(table: str, counters: Mapping[str, str], where: Query, key: str) -> Query:
+    """Sums of columns, under these names, by key. A key of places is found after each ledger has been summed up."""
+    inner = ", ".join(f"sum(t.{column}) AS {name}" for name, column in counters.items())
+    if "p." not in key:
+        sql = f"SELECT {key} AS key, {inner}\nFROM {table} AS t\nWHERE {where.sql}\nGROUP BY 1"
+        return Query(sql, where.values)
+    outer = ", ".join(f"sum(x.{name}) AS {name}" for name in counters)
+    sql = (
+        f"SELECT {key} AS key, {outer}\nFROM (SELECT t.store_id, {inner} FROM {table} AS t\n"
+        f"    WHERE {where.sql} GROUP BY t.store_id) AS x\nJOIN place AS p ON p.store_id = x.store_id\nGROUP BY 1"
+    )
+    return Query(sql, where.values)
+
+
+def sums(rows: Iterable[Row], name: Rename) -> Groups:
+    groups: Groups = {}
+    for row in rows:
+        key = row.pop("key")
+        for group in name(key):
+            one = groups.setdefault(group, {})
+            for counter, value in row.items():
+                one[counter] = one.get(counter, 0) + (value or 0)
+    return groups
+
+
+def _tally(ground: Ground, asked: Slice, by: str, counters: tuple[str, ...]) -> Query:
+    asked.only("calls", "language")
+    where, key = ground.where(asked), keyed(by, "calls", "day", "hour", "language")
+    found = summed("tally", {name: name for name in counters}, where, key)
+    if not asked.clean:
+        return found
+    asked.only("flagged calls")
+    flagged = summed("flagged", {"flagged": "calls"}, where, keyed(by, "flagged calls", "day"))
+    names = ", ".join(f"sum(y.{name}) AS {name}" for name in counters)
+    less = ", ".join(f"-z.flagged AS {name}" for name in counters)
+    plain = ", ".join(("key", *counters))
+    sql = (
+        f"SELECT y.key AS key, {names} FROM (SELECT {plain} FROM ({found.sql}) AS x1\n"
+        f"UNION ALL SELECT z.key, {less} FROM ({flagged.sql}) AS z) AS y\nGROUP BY 1"
+    )
+    return Query(sql, where.values)
+
+
+def _engagement(ground: Ground, asked: Slice, by: str, counters: tuple[str, ...]) -> Query:
+    asked.only("callers who were offered something")
+    key = keyed(by, "callers who were offered something", "day")
+    return summed("engagement", {name: name for name in counters}, ground.where(asked), key)
+
+
+def _messaged(ground: Ground, asked: Slice, by: str, _: tuple[str, ...]) -> Query:
+    """Callers who were first offered something on any day up to the window's end."""
+    asked.only("callers who were written to")
+    key = keyed(by, "callers who were written to")
+    upto = replace(asked, first=EVER[0])
+    return summed("engagement", {"messaged": "offered"}, ground.where(upto), key)
+
+
+def _latency(ground: Ground, asked: Slice, by: str, counters: tuple[str, ...]) -> Query:
+    asked.only("waiting times")
+    where, key = ground.where(asked), keyed(by, "waiting times", "day")
+    kinds = ", ".join(f"'{name.replace('_', '-')}'" for name in counters)
+    place = "\nJOIN place AS p ON p.store_id = t.store_id" if "p." in key else ""
+    sql = (
+        f"SELECT {key} AS key, t.kind, t.bucket, sum(t.n) AS n\nFROM latency AS t{place}\n"
+        f"WHERE {where.sql} AND t.kind IN ({kinds})\nGROUP BY 1, 2, 3"
+    )
+    return Query(sql, where.values)
+
+
+def _histograms(rows: Iterable[Row], name: Rename) -> Groups:
+    groups: Groups = {}
+    for row in rows:
+        for group in name(row["key"]):
+            into = groups.setdefault(group, {}).setdefault(row["kind"].replace("-", "_"), {})
+            into[row["bucket"]] = into.get(row["bucket"], 0) + row["n"]
+    return groups
+
+
+NODE = ("entered", "no_input", "invalid", "hung_up", "keyed", "spoke", "heard")
+
+
+def _nodes(ground: Ground, asked: Slice, by: str, _: tuple[str, ...]) -> Query:
+    asked.only("steps")
+    where, key = ground.where(asked), keyed(by, "steps", "day")
+    place = "\nJOIN place AS p ON p.store_id = t.store_id" if "p." in key else ""
+    counts = ", ".join(f"sum(t.{name}) AS {name}" for name in NODE)
+    sql = (
+        f"SELECT {key} AS key, t.campaign, t.node, {counts}\nFROM node_tally AS t{place}\n"
+        f"WHERE {where.sql}\nGROUP BY 1, 2, 3"
+    )
+    return Query(sql, where.values)
+
+
+def _steps(rows: Iterable[Row], name: Rename) -> Groups:
+    groups: Groups = {}
+    for row in rows:
+        for group in name(row["key"]):
+            nodes = groups.setdefault(group, {"nodes": {}})["nodes"]
+            one = nodes.setdefault((row["campaign"], row["node"]), dict.fromkeys(NODE, 0))
+            for counter in NODE:
+                one[counter] += row[counter]
+    return groups
+
+
+# --------------------------------------------------------------------------- what does not add up
+
+
+def _people(table: str, counter: str, told: str, *columns: str) -> Callable[..., Query]:
+    """Different callers among the rows of a table of things."""
+
+    def ask(ground: Ground, asked: Slice, by: str, _: tuple[str, ...]) -> Query:
+        asked.only(told)
+        if by in _OF:
+            raise Cannot(f"{told} may be the same in several of these")
+        where, key = ground.where(asked, language=False), keyed(by, told, "day", *columns)
+        place = "\nJOIN place AS p ON p.store_id = t.store_id" if "p." in key else ""
+        sql = (
+            f"SELECT {key} AS key, count(DISTINCT t.caller) AS {counter}\nFROM {table} AS t{place}\n"
+            f"WHERE {where.sql} AND t.caller <> ''\nGROUP BY 1"
+        )
+        return Query(sql, where.values)
+
+    return ask
+
+
+def _callers(ground: Ground, asked: Slice, by: str, _: tuple[str, ...]) -> Query:
+    """Different and new callers, by the room that counts them."""
+    asked.only("different callers")
+    if by in ("hour", "language", "tag", "ward"):
+        raise Cannot(f"different callers are not told by {by}")
+    kind, topic = _topic(ground, asked, by)
+    area, place = (by, "") if by in AREAS else ground.alike(asked)
+    if by in AREAS:
+        _whole(ground, asked, by)
+    group = "topic" if by in ("campaign", "issue") else "area" if by in AREAS else by
+    values = {**asked.window, "topic": topic, "area": place, "never": NEVER, "clean": int(asked.clean)}
+    values["scope"] = kind + (f"+{area}" if area else "")
+    return Query(distinct.query(kind, area, group), values)
+
+
+def _topic(ground: Ground, asked: Slice, by: str) -> tuple[str, str]:
+    """The first half of a scope: its kind and its name."""
+    if asked.campaign and asked.issue and asked.campaign not in ground.campaigns(asked.issue):
+        raise Cannot("this campaign is not part of this issue")
+    if by == "issue" and asked.campaign:
+        raise Cannot("within one campaign different callers are not told by issue")
+    if by in ("campaign", "issue"):
+        return by, ""
+    return ("campaign", asked.campaign) if asked.campaign else ("issue", asked.issue) if asked.issue else ("all", "")
+
+
+def _whole(ground: Ground, asked: Slice, by: str) -> None:
+    """Refuse a breakdown by areas of which the slice holds only a part."""
+    inside = ground.stores(asked)
+    for name in {area_of(ground.places[number], by) for number in inside}:
+        if name and not ground.stores(Slice(**{by: name})) <= inside:  # type: ignore[arg-type]
+            raise Cannot(f"different callers of a {by} are counted in all of it, not in a part")
+
+
+def _told(rows: Iterable[Row], name: Rename) -> Groups:
+    return {group: {"callers": row["uniques"], "newly": row["fresh"]}
+            for row in rows for group in name(str(row["key"]))}  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------ cases, voices
+
+
+def _tagged(asked: Slice, values: dict[str, object]) -> str:
+    """The condition that `t.tags` (comma between) has the slice's tag."""
+    if not asked.tag:
+        return ""
+    values["tag"] = asked.tag
+    return " AND replace(',' || t.tags || ',', ',' || :tag || ',', '') <> ',' || t.tags || ','"
+
+
+def _things(table: str, columns: str, told: str, grouped: bool = False) -> Callable[..., Query]:
+    """The rows of a table of things with tags, one by one or summed up."""
+
+    def ask(ground: Ground, asked: Slice, by: str, _: tuple[str, ...]) -> Query:
+        asked.only(told, "tag", "language")
+        where = ground.where(asked, language=False)
+        values = where.values
+        language = "CASE WHEN t.language <> '' THEN t.language ELSE p.language END"
+        key = language if by == "language" else "t.tags" if by == "tag" else keyed(by, told, "day")
+        terms = _tagged(asked, values)
+        if asked.language:
+            terms += f" AND {language} = :language"
+            values["language"] = asked.language
+        sql = (
+            f"SELECT {key} AS key, {columns}\nFROM {table} AS t JOIN place AS p ON p.store_id = t.store_id\n"
+            f"WHERE {where.sql}{terms}" + ("\nGROUP BY 1" if grouped else "")
+        )
+        return Query(sql, values)
+
+    return ask
+
+
+def _rented(ground: Ground, asked: Slice, by: str, _: tuple[str, ...]) -> Query:
+    """Lines that stand for the slice's campaigns at its places, and the days from the slice's first call to its last."""
+    asked.only("lines")
+    if by:
+        raise Cannot("what the SIMs cost is not divided")
+    where, (places, values) = ground.where(asked), ground.area(asked)
+    terms = ["1 = 1", *filter(None, (places, ground.topic(asked, "p.campaign", values)))]
+    sql = (
+        "SELECT CAST('' AS TEXT) AS key,\n    (SELECT count(*) FROM (SELECT DISTINCT p.box, p.line FROM place AS p\n"
+        f"        WHERE {' AND '.join(terms)}) AS q) AS lines,\n"
+        f"    (SELECT max(t.day) - min(t.day) + 1 FROM tally AS t WHERE {where.sql} AND t.calls > 0) AS days"
+    )
+    return Query(sql, {**where.values, **values})
+
+
+def _road(ground: Ground, asked: Slice, by: str, _: tuple[str, ...]) -> Query:
+    """How far headquarters is behind each ledger that is written now, or that was replaced before all of it came."""
+    asked.only("ledgers")
+    if by and by not in AREAS:
+        raise Cannot(f"ledgers are not told by {by}")
+    terms, values = ground.area(asked)
+    sql = (
+        f"SELECT {keyed(by, 'ledgers')} AS key, s.hwm, s.last, s.complete_ms\nFROM (SELECT id, hwm, last, complete_ms,"
+        " max(id) OVER (PARTITION BY box, line) AS newest FROM store) AS s\n"
+        f"JOIN place AS p ON p.store_id = s.id\nWHERE (s.id = s.newest OR s.hwm < s.last){' AND ' if terms else ''}{terms}"
+    )
+    return Query(sql, values)
+
+
+def _lags(rows: Iterable[Row], name: Rename) -> Groups:
+    """complete_ms: the least of all, None where one has never been complete. unsent: rows known to be still there."""
+    groups: Groups = {}
+    for row in rows:
+        for group in name(row["key"]):
+            one = groups.setdefault(group, {"marks": [], "unsent": 0})
+            one["marks"].append(row["complete_ms"])
+            one["unsent"] += max(0, row["last"] - row["hwm"])
+    return groups
+
+
+def _listed(rows: Iterable[Row], name: Rename) -> Groups:
+    groups: Groups = {}
+    for row in rows:
+        for group in name(row["key"]):
+            groups.setdefault(group, {"listed": []})["listed"].append(row)
+    return groups
+
+
+_VOICES = "sum(CASE WHEN t.state = 'kept' AND coalesce(t.speech_ms, t.ms) >= 1000 THEN 1 ELSE 0 END) AS voices"
+_CASE = "t.store_id, t.seq, t.state, t.opened_ms, t.contacted_ms, t.resolved_ms, t.reopened"
+
+SOURCES: tuple[Source, ...] = (
+    Source(tables.TALLY, _tally, sums),
+    Source(("callers", "newly"), _callers, _told, own=True),
+    Source(("offered", "acted"), _engagement, sums),
+    Source(("messaged",), _messaged, sums),
+    Source(("reply", "held_reply", "callback", "first_key"), _latency, _histograms, empty=dict),
+    Source(("nodes",), _nodes, _steps, empty=dict),
+    Source(("confirmed",), _people("consent", "confirmed", "those who consented"), sums),
+    Source(("opted_out",), _people("optout", "opted_out", "those who opted out"), sums),
+    Source(("listed",), _things("grievance", _CASE, "cases"), _listed, empty=list),
+    Source(("voices",), _things("recording", _VOICES, "recordings", grouped=True), sums),
+    Source(("days", "lines"), _rented, sums),
+    Source(("marks", "unsent"), _road, _lags, empty=list),
+)

@@ -1,0 +1,177 @@
+"""The figures pages: all metrics of a window, broken down and compared, their definitions, referendums.
+
+Each asks the metrics room within one picture of the events store, and shows up to when that picture is complete.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime, tzinfo
+from typing import Any
+
+from starlette.responses import Response
+
+from sync.hq import briefing, reports
+from sync.hq.doors.roles import EXPORT, FIGURES
+from sync.hq.metrics import METRICS, Given, Slice, breakdown, compare, compute, queries
+from sync.hq.pages.ask import Ask, Page, Refused, Tab
+from sync.hq.views import asked as asking
+from sync.hq.views import brief as briefs
+from sync.hq.views import numbers, polls
+from sync.hq.views.asked import Asked, Wrong
+from sync.hq.views.moments import date_of, day_of
+from sync.hq.views.stamp import stamp
+
+_PLACES = "SELECT DISTINCT district, box, line, channel, language FROM place"
+_PARTS = "SELECT campaign, issue, option, policy FROM part"
+_CAMPAIGNS = "SELECT campaign FROM campaign ORDER BY campaign"
+_WARDS = "SELECT DISTINCT ward FROM line_ward WHERE ward <> '' ORDER BY ward"
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What every page here needs: the question, what the metrics are given, and what the frame of the page shows."""
+
+    asked: Asked
+    given: Given
+    shown: dict[str, Any]
+
+
+def _ground(ask: Ask, by: str = "") -> Ground:
+    """Within a transaction of the events store."""
+    where = reports.zone(ask.events)
+    today = day_of(datetime.fromtimestamp(ask.now_ms / 1000, where).date())
+    try:
+        asked = asking.read(ask.query, today, by)
+    except Wrong as why:
+        raise Refused(str(why)) from None
+    issues = {row["campaign"]: (row["issue"], row["option"], row["policy"]) for row in ask.events.rows(_PARTS)}
+    shown = {
+        "asked": asked, "window": asked.said(ask._), "stamp": _stamp(ask, where), "choices": _choices(ask, issues),
+        "periods": [(key, ask._(name)) for key, (name, _, _) in asking.PERIODS.items()],
+        "againsts": [(key, ask._(name)) for key, name in asking.AGAINST.items()],
+        "divisions": [(key, ask._(name)) for key, name in asking.NAMES.items()],
+        "first": _iso(asked.slice.first), "last": _iso(asked.slice.last),
+    }  # fmt: skip
+    return Ground(asked, Given(ask.now_ms, issues, ask.desk), shown)
+
+
+def _iso(day: int) -> str:
+    return date_of(day).isoformat()
+
+
+def _stamp(ask: Ask, where: tzinfo) -> dict[str, str]:
+    hears = reports.receiver(ask.config.data, ask.now_ms).state == "connected"
+    return stamp(reports.complete(ask.events, ask.now_ms), ask.now_ms, where, hears, ask._)
+
+
+def _choices(ask: Ask, issues: dict[str, tuple[str, str, str]]) -> list[tuple[str, str, list[tuple[str, str]]]]:
+    """The filters: name, label, and what can be chosen; one in which nothing can is left out."""
+    places = ask.events.rows(_PLACES)
+    known = {
+        "campaign": [row["campaign"] for row in ask.events.rows(_CAMPAIGNS)],
+        "issue": sorted({issue for issue, _, _ in issues.values()}),
+        "ward": [row["ward"] for row in ask.desk.rows(_WARDS)],
+        "line": sorted({f"{row['box']}/{row['line']}" for row in places}),
+        **{name: sorted({row[name] for row in places} - {""}) for name in ("district", "box", "channel", "language")},
+    }
+    return [
+        (name, ask._(asking.NAMES[name]), [("", ask._("All")), *((value, value) for value in known[name])])
+        for name in asking.FILTERS if len(known.get(name, ())) > 1
+    ]  # fmt: skip
+
+
+def all_of_them(ask: Ask) -> Response:
+    """Every metric of a slice, with calls by day and by hour, and perhaps beside another slice."""
+    with ask.events.transaction():
+        ground = _ground(ask)
+        asked, given = ground.asked, ground.given
+        names = [name for name in METRICS if name not in numbers.TABLES]
+        other = asked.other()
+        changes = compare(ask.events, other, asked.slice, names, given) if other else {}
+        told = {name: it.other for name, it in changes.items()} or compute(ask.events, asked.slice, names, given)
+        days = breakdown(ask.events, asked.slice, "day", ("calls",), given)
+        hours = breakdown(ask.events, asked.slice, "hour", ("calls",), given)
+        nodes = compute(ask.events, asked.slice, ("drop-off",), given)["drop-off"]
+    return ask.page(
+        "numbers.html", **ground.shown, groups=numbers.groups(told, asked, ask._), nodes=numbers.nodes(nodes, ask._),
+        head=[numbers.figure(name, told[name], asked, ask._) for name in numbers.HEAD],
+        changes={name: numbers.change(name, it, ask._) for name, it in changes.items()},
+        by_day=numbers.days(days, asked, ask._), by_hour=numbers.hours(hours, ask._),
+    )  # fmt: skip
+
+
+def divided(ask: Ask) -> Response:
+    """One slice divided by one dimension."""
+    with ask.events.transaction():
+        ground = _ground(ask, "campaign")
+        asked = ground.asked
+        found = breakdown(ask.events, asked.slice, asked.by, numbers.COLUMNS, ground.given)
+    return ask.page("numbers_by.html", **ground.shown, table=numbers.table(found, asked, ask._),
+                    exports=ask.user.role in EXPORT)  # fmt: skip
+
+
+def definitions(ask: Ask) -> Response:
+    """What each metric means, and the queries of the slice that the address names, with their parameters."""
+    with ask.events.transaction():
+        ground = _ground(ask)
+        meant = [
+            {"name": name, "title": ask._(metric.title), "meaning": ask._(metric.meaning),
+             "queries": queries(ask.events, ground.asked.slice, name, ground.given)}
+            for name, metric in METRICS.items()
+        ]  # fmt: skip
+    return ask.page("definitions.html", **ground.shown, metrics=meant)
+
+
+def referendums(ask: Ask) -> Response:
+    """Shares of every issue, as raw as they are told."""
+    with ask.events.transaction():
+        ground = _ground(ask)
+        told = compute(ask.events, ground.asked.slice, ("referendum",), ground.given)["referendum"]
+    return ask.page("referendums.html", **ground.shown, issues=polls.issues(told.rows, ask._), why=told.why)
+
+
+def brief(ask: Ask) -> Response:
+    """What people rang about in one week, district by district, to be printed."""
+    with ask.events.transaction():
+        ground = _ground(ask)
+        week = _week(ask, ground.asked)
+        told = briefing.brief(ask.events, ground.given, week)
+    asked = replace(ground.asked, slice=week, period="own")
+    return ask.page(
+        "brief.html", **{**ground.shown, "asked": asked, "window": briefs.span(week.first, week.last, ask._)},
+        weeks=briefs.weeks(asked.today, ask._), week=date_of(week.first).isoformat(), areas=_districts(ground, ask),
+        running=week.last == asked.today and week.last - week.first < 6, tags=briefs.tags(told),
+        districts=briefs.districts(told.standings, ask._), votes=polls.issues(told.votes.rows, ask._),
+        figures=[numbers.figure(name, it, asked, ask._) for name, it in told.figures.items()],
+    )  # fmt: skip
+
+
+def _week(ask: Ask, asked: Asked) -> Slice:
+    """The week whose Monday the address names; the one that is running otherwise, up to today."""
+    try:
+        day = day_of(date.fromisoformat(ask.query["week"])) if ask.query.get("week") else asked.today
+    except ValueError:
+        raise Refused("This is no date. Write it as 2026-11-30.") from None
+    monday = day - date_of(day).weekday()
+    last = min(monday + 6, asked.today) if monday <= asked.today else monday + 6
+    return Slice(monday, last, district=asked.slice.district)
+
+
+def _districts(ground: Ground, ask: Ask) -> list[tuple[str, str]]:
+    choices: list[tuple[str, str, list[tuple[str, str]]]] = ground.shown["choices"]
+    return next((options for name, _, options in choices if name == "district"), [("", ask._("All"))])
+
+
+ROUTES: list[Page] = [
+    Page("/numbers", all_of_them, FIGURES),
+    Page("/numbers/by", divided, FIGURES),
+    Page("/definitions", definitions, FIGURES),
+    Page("/referendums", referendums, FIGURES),
+    Page("/brief", brief, FIGURES),
+]
+
+TABS: list[Tab] = [
+    Tab("Numbers", "/numbers", FIGURES), Tab("Referendums", "/referendums", FIGURES),
+    Tab("Brief", "/brief", FIGURES),
+]  # fmt: skip
