@@ -43,7 +43,7 @@ LEDGERS = (
     Ledger(2, "00000002", "nashik-1", "l2", "Asia/Kolkata", "nashik", "radio"),
     Ledger(3, "00000003", "recife-1", "l1", "America/Recife", "recife", "radio"),
 )
-FIRST_KINDS = (*["call"] * 4, "message", "step", "step", "answer", "recording", "case", "optout", "consent")
+FIRST_KINDS = (*["call"] * 4, "message", "step", "step", "answer", "recording", "case", "optout", "consent", "line")
 AMENDED = {
     "call": ("gave-up", "talked", "called-back", "recovered", "unreached"),
     "message": ("sending", "sent", "sent", "held", "delivered", "failed", "unknown", "cancelled", "queued"),
@@ -54,7 +54,7 @@ FIRSTS = {
     "call": ("missed", "missed", "missed", "gave-up", "talked", "unreached", "called-back", "recovered", "selftest"),
     "message": ("queued", "received"), "recording": ("recording",), "case": ("new",), "optout": ("on",),
     "step": ("connected", "enter", "heard", "key", "invalid", "no-input", "record", "goal", "end"),
-    "answer": ("support", "oppose", "no"), "consent": ("volunteer",),
+    "answer": ("support", "oppose", "no"), "consent": ("volunteer",), "line": ("ready", "no-network"),
 }  # fmt: skip
 
 
@@ -88,7 +88,7 @@ def row(draw: st.DrawFn, ledger: Ledger, seq: int, kinds: Sequence[str]) -> Wire
         about |= {"issue": draw(st.sampled_from(("subsidy", "fair", "a")))}
     elif kind == "step":
         about |= {"key": "hung-up" if state == "end" and draw(st.booleans()) else "1", "ms": 1500}
-    campaign = "" if kind in ("step", "optout") else draw(st.sampled_from(CAMPAIGNS))
+    campaign = "" if kind in ("step", "optout", "line") else draw(st.sampled_from(CAMPAIGNS))
     return (seq, 0, kind, *stamp, campaign, caller, caller_kind, state, 0, json.dumps(about) if about else "")
 
 
@@ -102,7 +102,7 @@ def stream(draw: st.DrawFn, most: int = 40) -> list[list[Batch]]:
             last = draw(row(ledger, len(mine) + 1, [each[2] for each in mine]))
             mine.append(last)
             if last[2] == "call" and not last[1] and draw(st.integers(0, 4)) == 0:  # one who rings and rings
-                mine += [(len(mine) + n, *last[1:]) for n in range(1, draw(st.integers(3, 12)))]
+                mine += [(len(mine) + n, *last[1:]) for n in range(1, 12)]
         rows[ledger] = mine
     transactions: list[list[Batch]] = []
     while any(rows.values()):

@@ -64,6 +64,7 @@ def both(db: sql.Db, book: Ledger) -> dict[str, int]:
 
 def test_calls(db: sql.Db, book: Ledger) -> None:
     book.keep_call(at(1), ASHA, "missed", "water")
+    book.note(at(2), "line", "no-network", words="no tower")
     book.keep_call(at(2), HIDDEN, "missed", "water")
     book.keep_call(at(3), Caller("short", "121"), "missed", "water")
     gone = book.keep_call(at(4), BINA, "missed", "water")
@@ -72,6 +73,7 @@ def test_calls(db: sql.Db, book: Ledger) -> None:
     assert db.row("SELECT day, hour, language, campaign FROM tally") == {
         "day": 19_676, "hour": 3, "language": "", "campaign": "water",
     }  # fmt: skip
+    assert db.row("SELECT state, day, clock FROM line_state") == {"state": "no-network", "day": 19_676, "clock": 3}
     assert distinct.distinct(db, 19_676, 19_676) == (2, 2)
     assert distinct.distinct(db, 19_676, 19_676, area=("channel", "poster")) == (2, 2)
     assert distinct.distinct(db, 19_677, 19_999) == (0, 0)

@@ -156,8 +156,8 @@ def race(address: str, rounds: int) -> tuple[dict[str, list[object]], dict[str, 
                 for turn in range(rounds):
                     at_ms = 1_700_000_000_000 + (turn * 5 + ledger.id) % 7 * rolling.DAY_MS
                     rows = [
-                        (turn * 20 + n, 0, "call", "b1", at_ms, at_ms, 3, "yes", f"+91{(n * 7 + turn) % 25:03}",
-                         "national", "missed", 0, "")
+                        (turn * 20 + n, 0, "call", "b1", at_ms, at_ms, 3, ("yes", "water")[ledger.id - 2],
+                         f"+91{(n * 7 + turn) % 25:03}", "national", "missed", 0, "")
                         for n in range(1, 21)
                     ]  # fmt: skip
                     rolling.take(mine, kept, [[(ledger, rows)]])

@@ -39,6 +39,7 @@ Nodes (`node_tally`, by step): enter, heard, key, invalid, no-input, speech, end
 Rule 56 (`flagged`, `visits`): a caller with more than ten calls rung on one local day, wherever; her calls of that day.
 Engagement (`acts`): offered is an answered talk, or a letter ever sent; acted is a step `key`, a message in, a yield,
 or a listen_50; by caller and campaign, counted in the cell of the first offer.
+Lines (`line_state`): each row of kind line.
 Votes (`votes`): answer rows but the no to a consent (no issue of its own: value `no`, issue the node's id), and calls
 rung on a campaign that is one option of an issue.
 """

@@ -135,6 +135,9 @@ class Gathered:
                 self._message(place, row)
         elif kind in ("answer", "consent", "optout"):
             self._word(place, row)
+        elif kind == "line":
+            said = (*key, self.when(place, row[5])[0], row[5], row[6], row[10])
+            self.written.setdefault("line_state", []).append(said)
         if kind == "step" or (kind in talks.LEFT and not row[1]):
             call = facts.whole(facts.told(row[12]), "call")
             if 0 < call < row[0]:

@@ -167,6 +167,12 @@ CREATE TABLE optout (
     at_ms INTEGER NOT NULL, caller TEXT NOT NULL, PRIMARY KEY (store_id, seq)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX optout_at ON optout (at_ms);
+-- What a line said of itself, whenever that changed: `ready`, or why not. For availability.
+CREATE TABLE line_state (
+    store_id INTEGER NOT NULL, seq INTEGER NOT NULL, day INTEGER NOT NULL, at_ms INTEGER NOT NULL,
+    clock INTEGER NOT NULL, state TEXT NOT NULL, PRIMARY KEY (store_id, seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX line_state_at ON line_state (store_id, at_ms);
 CREATE INDEX optout_caller ON optout (caller);
 """
 
