@@ -20,10 +20,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Protocol
 
-from sync.hq import acts, facts, sets, tables, votes
+from sync.hq import acts, facts, gather, sets, tables, votes
 from sync.hq.gather import Gathered, Issues, Place
 from sync.hq.older import ROW, Things
 from sync.hq.sql import Db
@@ -86,13 +86,13 @@ class Rollups:
             return
         given, self._given = self._given, []
         places = self._frozen(given)
-        were = {place.store_id: astuple(place) for place in places.values()}
+        were = {place.store_id: gather.values(place) for place in places.values()}
         got = Gathered(self._issues)
         for ledger, rows in given:
             got.ledger(places[ledger.id], rows)
         Things(self._db, got, places).work_out()
         numbers = self._numbers(got)
-        now = [astuple(place) for place in places.values()]
+        now = [gather.values(place) for place in places.values()]
         sets.put(self._db, "place", (row for row in now if row[0] in self._new or row != were[row[0]]))
         self._new.clear()
         pairs = self._visits(got, numbers)
