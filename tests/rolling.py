@@ -43,7 +43,7 @@ LEDGERS = (
     Ledger(2, "00000002", "nashik-1", "l2", "Asia/Kolkata", "nashik", "radio"),
     Ledger(3, "00000003", "recife-1", "l1", "America/Recife", "recife", "radio"),
 )
-FIRST_KINDS = (*["call"] * 4, "message", "step", "step", "answer", "recording", "case", "optout", "consent")
+FIRST_KINDS = (*["call"] * 4, "message", "step", "step", "answer", "recording", "case", "optout", "consent", "line")
 AMENDED = {
     "call": ("gave-up", "talked", "called-back", "recovered", "unreached"),
     "message": ("sending", "sent", "sent", "held", "delivered", "failed", "unknown", "cancelled", "queued"),
@@ -54,7 +54,7 @@ FIRSTS = {
     "call": ("missed", "missed", "missed", "gave-up", "talked", "unreached", "called-back", "recovered", "selftest"),
     "message": ("queued", "received"), "recording": ("recording",), "case": ("new",), "optout": ("on",),
     "step": ("connected", "enter", "heard", "key", "invalid", "no-input", "record", "goal", "end"),
-    "answer": ("support", "oppose", "no"), "consent": ("volunteer",),
+    "answer": ("support", "oppose", "no"), "consent": ("volunteer",), "line": ("ready", "no-network"),
 }  # fmt: skip
 
 
@@ -88,7 +88,7 @@ def row(draw: st.DrawFn, ledger: Ledger, seq: int, kinds: Sequence[str]) -> Wire
         about |= {"issue": draw(st.sampled_from(("subsidy", "fair", "a")))}
     elif kind == "step":
         about |= {"key": "hung-up" if state == "end" and draw(st.booleans()) else "1", "ms": 1500}
-    campaign = "" if kind in ("step", "optout") else draw(st.sampled_from(CAMPAIGNS))
+    campaign = "" if kind in ("step", "optout", "line") else draw(st.sampled_from(CAMPAIGNS))
     return (seq, 0, kind, *stamp, campaign, caller, caller_kind, state, 0, json.dumps(about) if about else "")
 
 
@@ -98,8 +98,11 @@ def stream(draw: st.DrawFn, most: int = 40) -> list[list[Batch]]:
     rows: dict[Ledger, list[WireRow]] = {}
     for ledger in LEDGERS:
         mine: list[WireRow] = []
-        for seq in range(1, draw(st.integers(1, most)) + 1):
-            mine.append(draw(row(ledger, seq, [each[2] for each in mine])))
+        for _ in range(draw(st.integers(1, most))):
+            last = draw(row(ledger, len(mine) + 1, [each[2] for each in mine]))
+            mine.append(last)
+            if last[2] == "call" and not last[1] and draw(st.integers(0, 4)) == 0:  # one who rings and rings
+                mine += [(len(mine) + n, *last[1:]) for n in range(1, 12)]
         rows[ledger] = mine
     transactions: list[list[Batch]] = []
     while any(rows.values()):
@@ -132,9 +135,9 @@ def build(db: sql.Db) -> None:
 
 
 def empty(db: sql.Db) -> None:
-    """As `build` left it, but for the ledgers, which it knows from now on."""
+    """As `build` left it, but for the ledgers, which it knows from now on, and the numbers of campaigns, which stay."""
     with db.transaction():
-        for table in ("event", "store", "box", *tables.ALL):
+        for table in ("event", "store", "box", *tables.DERIVED):
             db.run(f"DELETE FROM {table}")
         for one in LEDGERS:
             db.run(

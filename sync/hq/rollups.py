@@ -20,10 +20,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Protocol
 
-from sync.hq import acts, facts, sets, tables, votes
+from sync.hq import acts, facts, gather, sets, tables, votes
 from sync.hq.gather import Gathered, Issues, Place
 from sync.hq.older import ROW, Things
 from sync.hq.sql import Db
@@ -86,16 +86,16 @@ class Rollups:
             return
         given, self._given = self._given, []
         places = self._frozen(given)
-        were = {place.store_id: astuple(place) for place in places.values()}
+        were = {place.store_id: gather.values(place) for place in places.values()}
         got = Gathered(self._issues)
         for ledger, rows in given:
             got.ledger(places[ledger.id], rows)
         Things(self._db, got, places).work_out()
         numbers = self._numbers(got)
-        now = [astuple(place) for place in places.values()]
+        now = [gather.values(place) for place in places.values()]
         sets.put(self._db, "place", (row for row in now if row[0] in self._new or row != were[row[0]]))
         self._new.clear()
-        self._visits(got, numbers)
+        pairs = self._visits(got, numbers)
         self._acts(got, numbers)
         self._polls(got)
         sets.add(self._db, "tally", ((*cell, *counts) for cell, counts in got.cells.items() if any(counts)))
@@ -103,6 +103,7 @@ class Rollups:
         sets.add(self._db, "node_tally", ((*key, *counts) for key, counts in got.nodes.items()))
         for table, things in got.written.items():
             sets.put(self._db, table, things)
+        sets.add(self._db, "pair", pairs)  # last: its rows of everything and of a campaign are every receiver's
 
     # ------------------------------------------------------------------------------- who and where
 
@@ -143,8 +144,8 @@ class Rollups:
 
     # ------------------------------------------------------------------------------------- marks
 
-    def _visits(self, got: Gathered, numbers: Mapping[str, int]) -> None:
-        """Who rang: her marks, and what they move."""
+    def _visits(self, got: Gathered, numbers: Mapping[str, int]) -> list[sets.Values]:
+        """Who rang: her marks, and what they move. Returns what is to be added to `pair`."""
         counted: dict[Visit, Counter[str]] = {}
         marks: dict[str, str] = {}
         for (day, store, campaign), callers in got.callers.items():
@@ -154,7 +155,7 @@ class Rollups:
             for caller, n in calls.items():
                 marks[caller] = marks[caller] + ends[n] if caller in marks else ends[n]
         if not marks:
-            return
+            return []
         told = sets.append(self._db, "caller", {(caller,): line for caller, line in marks.items()})
         known = {caller: after for (caller,), after in told.items()}
         moves = Moves(self._scoped(known.values()))
@@ -166,7 +167,7 @@ class Rollups:
         for table, sums in (("fresh", moves.fresh), ("flagged", moves.flagged)):
             visits = ((store, names[campaign], day, *n) for (day, store, campaign), n in sums.items() if any(n))
             sets.add(self._db, table, visits)
-        sets.add(self._db, "pair", moves.pair_rows())
+        return moves.pair_rows()
 
     def _scoped(self, told: Iterable[str]) -> Scopes:
         """The scopes, which must know every ledger and campaign that a caller of these ever rang."""

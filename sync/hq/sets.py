@@ -15,7 +15,7 @@ from operator import itemgetter
 from typing import Any
 
 from sync.hq import tables
-from sync.hq.sql import Db, Row
+from sync.hq.sql import Db, Row, translated
 
 Values = Sequence[object]
 Key = tuple[Any, ...]  # the values of a primary key, in the order of its columns
@@ -120,11 +120,16 @@ def _appended(table: str) -> str:
     )
 
 
-def fetch(db: Db, sql: str, columns: Mapping[str, str], wanted: Iterable[Key]) -> list[Row]:
-    """The rows of a query over `{given}`, these columns of what is wanted."""
+def fetch(db: Db, sql: str, columns: Mapping[str, str], wanted: Iterable[Key], **values: object) -> list[Row]:
+    """The rows of a query over `{given}`, these columns of what is wanted. PostgreSQL plans it anew each time, with
+    these values: a plan that was made for an empty store, or for every day, would be a slow one for ever."""
     ordered = sorted(wanted)
     statement = sql.format(given=given(db.kind, columns))
     found: list[Row] = []
     for at in range(0, len(ordered), CHUNK):
-        found += db.rows(statement, rows=packed(ordered[at : at + CHUNK]))
+        values["rows"] = packed(ordered[at : at + CHUNK])
+        if db.kind == "sqlite":
+            found += db.rows(statement, values)
+        else:
+            found += db.raw.execute(translated(statement), values, prepare=False).fetchall()
     return found
