@@ -18,6 +18,6 @@ from sync.hq.metrics.figures import Figure, Tariff
 from sync.hq.metrics.slices import BY, Cannot, Query, Slice
 
 __all__ = [
-    "BY", "METRICS", "Cannot", "Change", "Figure", "Given", "Metric", "Query", "Slice", "Tariff", "breakdown", "compare",
-    "compute", "queries",
+    "BY", "METRICS", "Cannot", "Change", "Figure", "Given", "Metric", "Query", "Slice", "Tariff", "breakdown",
+    "compare", "compute", "queries",
 ]  # fmt: skip
