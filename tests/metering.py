@@ -11,7 +11,8 @@ import pytest
 from hypothesis import strategies as st
 
 from sync.hq import rollups, sql
-from sync.hq.metrics import Figure, Given, Slice, Tariff, compute
+from sync.hq.metrics import Figure, Given, Slice, compute
+from sync.hq.tariff import Tariff
 from tests import expected, oracle, rolling, streams
 
 Stores = tuple[sql.Db, sql.Db]  # events and desk

@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 
 from sync.hq.metrics import conversion, load, polls
 from sync.hq.metrics.definitions import METRICS
-from sync.hq.metrics.figures import About, Figure, Tariff
+from sync.hq.metrics.figures import About, Figure
 from sync.hq.metrics.slices import Cannot, Ground, Query, Slice, ground
 from sync.hq.metrics.sources import SOURCES, Groups, Source, rename, within
 from sync.hq.sql import Db
+from sync.hq.tariff import Tariff
 
 ALL: tuple[Source, ...] = (*SOURCES, load.SOURCE, load.LOSSES, polls.SOURCE)
 _OWNER = {counter: source for source in ALL for counter in source.counters}

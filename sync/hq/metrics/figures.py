@@ -13,20 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sync.hq.metrics import formulae
+from sync.hq.tariff import Tariff
 
 Counters = Mapping[str, Any]
 DAY_MS = 86_400_000
 FIVE_MINUTES_S = 300
-
-
-@dataclass(frozen=True, slots=True)
-class Tariff:
-    """What one SMS part, one minute that we talk in calls of ours, and a month of one SIM's plan cost; [tariff]."""
-
-    sms: float
-    minute: float
-    sim_month: float
-    currency: str
 
 
 @dataclass(frozen=True, slots=True)
