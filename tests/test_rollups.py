@@ -1,19 +1,26 @@
-"""The roll-ups say what the events say: in whatever batches and order these came, in either store."""
+"""The roll-ups say what the events say: in whatever batches and order these came, in either store.
+
+MISCALL_PROOF=10 runs ten times as much, at random; without it the examples are always the same. The second half proves
+that the proof finds what is broken."""
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from sync.hq import distinct, rollups, sql, tables
+from sync.hq import distinct, facts, gather, older, rollups, sets, sql, tables, visits, votes
 from tests import rolling
 from tests.postgres import needs_postgres, postgres  # noqa: F401
-from tests.rolling import ISSUES, Batch
+from tests.rolling import ISSUES, LEDGERS, Batch
 
+TIMES = int(os.environ.get("MISCALL_PROOF", "0"))
 SCOPES = [
     (topic, area)
     for topic in (("all", ""), ("campaign", "water"), ("campaign", "yes"), ("issue", "subsidy"))
@@ -60,12 +67,13 @@ PHASES = (Phase.explicit, Phase.generate)  # shrinking such a stream takes minut
 WINDOW = st.tuples(st.integers(19_674, 19_682), st.integers(0, 6)).map(lambda pair: (pair[0], pair[0] + pair[1]))
 
 
-def prove(db: sql.Db, examples: int, most: int = 40) -> None:
+def prove(db: sql.Db, examples: int, most: int = 30) -> None:
     """`check` holds for so many streams."""
 
     @settings(
-        max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None, phases=PHASES
-    )
+        max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None, phases=PHASES,
+        derandomize=not TIMES,
+    )  # fmt: skip
     @given(rolling.stream(most), WINDOW)
     def holds(stream: list[list[Batch]], window: tuple[int, int]) -> None:
         check(db, stream, *window)
@@ -74,11 +82,123 @@ def prove(db: sql.Db, examples: int, most: int = 40) -> None:
 
 
 def test_any_stream_in_any_batches(db: sql.Db) -> None:
-    prove(db, 60)
+    prove(db, 30 * max(1, TIMES))
 
 
 @needs_postgres
 def test_the_same_on_postgresql(request: pytest.FixtureRequest) -> None:
     with sql.postgres(request.getfixturevalue("postgres").database()) as db:
         rolling.build(db)
-        prove(db, 8, 25)
+        prove(db, 5 * max(1, TIMES), 20)
+
+
+# --------------------------------------------------------------------------------------- controls
+
+
+def forgets_what_comes_late(patch: pytest.MonkeyPatch) -> None:
+    goes_on = visits.Moves._go_on
+    late: Callable[..., bool] = lambda self, was, more: min(more)[0] < max(was)[0] or goes_on(self, was, more)  # noqa: E731
+    patch.setattr(visits.Moves, "_go_on", late)
+
+
+def takes_a_withheld_caller_for_one(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(facts, "numbered", lambda row: True)
+
+
+def counts_an_amended_thing_twice(patch: pytest.MonkeyPatch) -> None:
+    count = gather.Gathered.count
+
+    def never_out(self: gather.Gathered, cell: facts.Cell, add: facts.Add, sign: int = 1) -> None:
+        if sign > 0:
+            count(self, cell, add)
+
+    patch.setattr(gather.Gathered, "count", never_out)
+
+
+def flags_later(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(visits, "MOST", 30)
+
+
+def reads_an_amendment_as_a_thing(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(older.Things, "_history", lambda self: {})
+
+
+def keeps_only_the_first_vote(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(votes.Polls, "caller", lambda self, issue, added, after: self._count(issue, votes.unpack(added), 1))
+
+
+MUTANTS = (
+    forgets_what_comes_late, takes_a_withheld_caller_for_one, counts_an_amended_thing_twice, flags_later,
+    reads_an_amendment_as_a_thing, keeps_only_the_first_vote,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_the_proof_finds_what_is_broken(
+    db: sql.Db, mutant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mutant(monkeypatch)
+    with pytest.raises((AssertionError, ExceptionGroup)):
+        prove(db, 200)
+
+
+# ------------------------------------------------------------------------------------ two receivers
+
+
+def race(address: str, rounds: int) -> tuple[dict[str, list[object]], dict[str, list[object]]]:
+    """Two receivers with a ledger each take calls of the same callers at the same time; the roll-ups, and rebuilt."""
+    failed: list[BaseException] = []
+
+    def receive(ledger: rolling.Ledger) -> None:
+        try:
+            with sql.postgres(address) as mine:
+                kept = rollups.Rollups(mine, ISSUES)
+                for turn in range(rounds):
+                    at_ms = 1_700_000_000_000 + (turn * 5 + ledger.id) % 7 * rolling.DAY_MS
+                    rows = [
+                        (turn * 20 + n, 0, "call", "b1", at_ms, at_ms, 3, "yes", f"+91{(n * 7 + turn) % 25:03}",
+                         "national", "missed", 0, "")
+                        for n in range(1, 21)
+                    ]  # fmt: skip
+                    rolling.take(mine, kept, [[(ledger, rows)]])
+        except BaseException as error:
+            failed.append(error)
+
+    with sql.postgres(address) as db:
+        rolling.build(db)
+        rolling.empty(db)
+        threads = [threading.Thread(target=receive, args=(ledger,)) for ledger in LEDGERS[1:]]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not failed, failed
+        kept = rolling.picture(db)
+        with db.transaction():
+            rollups.rebuild(db, ISSUES)
+        return kept, rolling.picture(db)
+
+
+@needs_postgres
+def test_two_receivers_of_the_same_callers(request: pytest.FixtureRequest) -> None:
+    kept, anew = race(request.getfixturevalue("postgres").database(), 30)
+    assert kept == anew
+
+
+@needs_postgres
+def test_the_race_finds_a_count_that_is_read_and_then_written(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append = sets.append
+
+    def read_first(db: sql.Db, table: str, marks: dict[sets.Key, str]) -> dict[sets.Key, str]:
+        columns, key = tables.columns(table), tables.key(table)
+        held = sets.fetch(db, sets._held(table), {name: columns[name] for name in key}, sorted(marks))
+        had = {tuple(row[name] for name in key): row["marks"] for row in held}
+        time.sleep(0.02)
+        append(db, table, marks)
+        return {name: had.get(name, "") + text for name, text in marks.items() if name in had}
+
+    monkeypatch.setattr(sets, "append", read_first)
+    kept, anew = race(request.getfixturevalue("postgres").database(), 10)
+    assert kept != anew

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from edge import settings
 from edge.config import LISTEN
 from edge.config import ConfigError as ConfigError  # whoever loads, catches it here
+from sync.hq import tariff
+from sync.hq.tariff import Tariff
 
 ALL_SHARDS = frozenset(range(64))
 _SHARDS = r"\d\d(-\d\d)?(,\d\d(-\d\d)?)*"
@@ -29,6 +31,7 @@ class HqConfig:
     ca: Path | None = None
     cert: Path | None = None
     key: Path | None = None
+    tariff: Tariff | None = None
 
 
 def load(path: Path | str) -> HqConfig:
@@ -46,6 +49,7 @@ def load(path: Path | str) -> HqConfig:
         ca=_file(hq, "ca", file.parent),
         cert=_file(hq, "cert", file.parent),
         key=_file(hq, "key", file.parent),
+        tariff=tariff.read(top),
     )
     if bool(config.cert) != bool(config.key):
         hq.refuse("cert" if config.key else "key", "missing", "cert and key together")

@@ -133,14 +133,8 @@ class Moves:
             return True
         last: dict[int, int] = {}
         for day, store, campaign in sorted(was):
-            for scope in self._scopes.of(store, campaign):
-                last[scope] = day
-        for day, store, campaign in new:
-            for scope in self._scopes.of(store, campaign):
-                prev = last.get(scope, NEVER)
-                if prev != day:
-                    _bump(self._pairs, (scope, day, prev), 1, 0)
-                    last[scope] = day
+            last.update(dict.fromkeys(self._scopes.of(store, campaign), day))
+        self._walk(new, last, 1, 0)
         return True
 
     def _count(self, visits: Visits, sign: int) -> None:
@@ -160,13 +154,24 @@ class Moves:
         if not ordered:
             return
         _bump(self.fresh, ordered[0], n, clean)
-        last = dict.fromkeys(self._scopes.of(*ordered[0][1:]), ordered[0][0])
-        for day, store, campaign in ordered[1:]:
-            for scope in self._scopes.of(store, campaign):
+        self._walk(ordered[1:], dict.fromkeys(self._scopes.of(*ordered[0][1:]), ordered[0][0]), n, clean)
+
+    def _walk(self, visits: Iterable[Visit], last: dict[int, int], n: int, clean: int) -> None:
+        """Visits in the order of time, behind the `last` day of each scope."""
+        pairs, of = self._pairs, self._scopes.of
+        for day, store, campaign in visits:
+            for scope in of(store, campaign):
                 prev = last.get(scope, NEVER)
-                if prev != day:
-                    _bump(self._pairs, (scope, day, prev), n, clean)
-                    last[scope] = day
+                if prev == day:
+                    continue
+                last[scope] = day
+                key = (scope, day, prev)
+                if key in pairs:
+                    sums = pairs[key]
+                    sums[0] += n
+                    sums[1] += clean
+                else:
+                    pairs[key] = [n, clean]
 
 
 def busy_days(*visits: Visits) -> set[int]:
