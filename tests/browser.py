@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import pytest
 import uvicorn
@@ -122,7 +122,7 @@ def shown(
     is empty."""
     context = chromium.new_context(viewport=size, color_scheme=scheme)
     if cookie:
-        context.add_cookies([{"name": cookie[0], "value": cookie[1], "url": address}])
+        context.add_cookies([{"name": cookie[0], "value": cookie[1], "url": urljoin(address, "/")}])
     page = context.new_page()
     foreign: list[str] = []
     console: list[str] = []
