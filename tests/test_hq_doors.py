@@ -8,7 +8,9 @@ import json
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -72,7 +74,7 @@ def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sql.Db]:
 
 def member(office: Office, name: str, role: str, password: str = GOOD, totp: str = "") -> int:
     """An account that has joined."""
-    with office.desk() as desk:
+    with office.desk() as desk, desk.transaction():
         account, _ = accounts.make(desk, name, role, "", "7", "en", office.now_ms)
         desk.run("UPDATE account SET password = :kept, totp = :totp WHERE id = :id", kept=passwords.hashed(password),
                  totp=totp, id=account)  # fmt: skip
@@ -349,6 +351,40 @@ def test_a_door_that_tells_who_exists_is_found(office: Office, monkeypatch: pyte
 
 
 # --------------------------------------------------------------------------------------- pace
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=needs_postgres)])
+def busy(request: pytest.FixtureRequest, office: Office) -> Office:
+    """Headquarters on either engine."""
+    if request.param == "postgresql":
+        server: Server = request.getfixturevalue("postgres")
+        office.config = replace(office.config, store=server.database())
+        office.gate = app.application(office.config, [*EXTRA, *ROUTES], TABS, clock=lambda: office.now_ms / 1000)
+    return office
+
+
+def at_once(count: int, do: Callable[[], httpx.Response]) -> Counter[int]:
+    with ThreadPoolExecutor(count) as threads:
+        return Counter(done.result().status_code for done in [threads.submit(do) for _ in range(count)])
+
+
+def test_of_many_at_once_with_one_code_one_gets_in(busy: Office) -> None:
+    member(busy, "asha", "admin", totp=TOTP)
+    code = code_of(busy, TOTP)
+    assert at_once(5, lambda: sign_in(browser(busy), "asha", GOOD, code))[303] == 1
+    with busy.desk() as desk, desk.transaction():
+        desk.run("DELETE FROM pace")
+        _, code = accounts.make(desk, "ravi", "desk", "", "", "en", busy.now_ms)
+    send = {"name": "ravi", "password": GOOD, "again": GOOD, "code": code}
+    headers = {"origin": HOME}
+    assert at_once(5, lambda: browser(busy).post("/first", data=send, headers=headers)) == {303: 1, 400: 4}
+    with busy.desk() as desk:
+        assert audit.verify(desk).broken is None
+
+
+def test_many_tries_at_once_count_as_many(busy: Office) -> None:
+    member(busy, "ravi", "desk")
+    assert at_once(12, lambda: sign_in(browser(busy), "ravi", OTHER)) == {400: 5, 429: 7}
 
 
 def test_tries_are_slowed_and_let_in_again(office: Office) -> None:
