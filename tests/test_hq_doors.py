@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -21,10 +24,10 @@ from starlette.testclient import TestClient
 
 from sync.hq import config as settings
 from sync.hq import sql, stores
-from sync.hq.doors import accounts, audit, codes, console, pace, passwords, reveal, sessions, signin, watermark
+from sync.hq.doors import accounts, audit, codes, console, counts, pace, passwords, reveal, sessions, signin, watermark
 from sync.hq.doors.roles import FIGURES, SIGNED_IN
 from sync.hq.pages import app
-from sync.hq.pages.ask import Ask, Page
+from sync.hq.pages.ask import Ask, Page, Refused
 from sync.hq.pages.routes import ROUTES, TABS
 from tests.browser import DESK, PHONE, chromium, scrolls_sideways, served, shown
 from tests.hq import HOME, TOTP, Client, Office, light, text_of
@@ -71,7 +74,7 @@ def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sql.Db]:
 
 def member(office: Office, name: str, role: str, password: str = GOOD, totp: str = "") -> int:
     """An account that has joined."""
-    with office.desk() as desk:
+    with office.desk() as desk, desk.transaction():
         account, _ = accounts.make(desk, name, role, "", "7", "en", office.now_ms)
         desk.run("UPDATE account SET password = :kept, totp = :totp WHERE id = :id", kept=passwords.hashed(password),
                  totp=totp, id=account)  # fmt: skip
@@ -288,9 +291,8 @@ def test_a_telephone_is_set_up_and_its_codes_work_once(office: Office) -> None:
 # -------------------------------------------------------------------------------------- alike
 
 
-def test_every_wrong_sign_in_is_answered_alike_after_the_same_work(
-    office: Office, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def wrong_sign_ins(office: Office, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, str, tuple[str, ...]]]:
+    """Each kind of wrong sign-in: its status, its page, and the work that was done for it."""
     member(office, "ravi", "desk")
     member(office, "asha", "admin", totp=TOTP)
     with office.desk() as desk:
@@ -321,12 +323,68 @@ def test_every_wrong_sign_in_is_answered_alike_after_the_same_work(
         work.clear()
         answer = sign_in(browser(office), name, password, code)
         told.append((answer.status_code, answer.text.replace(f'value="{name}"', ""), tuple(work)))
+    return told
+
+
+def test_every_wrong_sign_in_is_answered_alike_after_the_same_work(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = wrong_sign_ins(office, monkeypatch)
     assert len(set(told)) == 1 and told[0][0] == 400 and sum(each.startswith("$argon2id") for each in told[0][2]) == 1
-    work.clear()
-    assert sign_in(browser(office), "asha", GOOD, "123456").text.replace('value="asha"', "") == told[0][1]
+    half = sign_in(browser(office), "asha", GOOD, "123456")
+    assert half.text.replace('value="asha"', "") == told[0][1], "a good password with a wrong code"
+
+
+@pytest.mark.parametrize("broken", ["less work for nobody", "other words for nobody"])
+def test_a_door_that_tells_who_exists_is_found(office: Office, monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
+    fits = passwords.fits
+
+    def told(ask: Ask, keys: list[str], account: sql.Row) -> None:
+        if not account["id"]:
+            raise Refused("There is no such account.")
+
+    if broken == "less work for nobody":
+        monkeypatch.setattr(passwords, "fits", lambda kept, password: bool(kept) and fits(kept, password))
+    else:
+        monkeypatch.setattr(signin, "_tell_of_tries", told)
+    assert len(set(wrong_sign_ins(office, monkeypatch))) > 1
 
 
 # --------------------------------------------------------------------------------------- pace
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=needs_postgres)])
+def busy(request: pytest.FixtureRequest, office: Office) -> Office:
+    """Headquarters on either engine."""
+    if request.param == "postgresql":
+        server: Server = request.getfixturevalue("postgres")
+        office.config = replace(office.config, store=server.database())
+        office.gate = app.application(office.config, [*EXTRA, *ROUTES], TABS, clock=lambda: office.now_ms / 1000)
+    return office
+
+
+def at_once(count: int, do: Callable[[], httpx.Response]) -> Counter[int]:
+    with ThreadPoolExecutor(count) as threads:
+        return Counter(done.result().status_code for done in [threads.submit(do) for _ in range(count)])
+
+
+def test_of_many_at_once_with_one_code_one_gets_in(busy: Office) -> None:
+    member(busy, "asha", "admin", totp=TOTP)
+    code = code_of(busy, TOTP)
+    assert at_once(5, lambda: sign_in(browser(busy), "asha", GOOD, code))[303] == 1
+    with busy.desk() as desk, desk.transaction():
+        desk.run("DELETE FROM pace")
+        _, code = accounts.make(desk, "ravi", "desk", "", "", "en", busy.now_ms)
+    send = {"name": "ravi", "password": GOOD, "again": GOOD, "code": code}
+    headers = {"origin": HOME}
+    assert at_once(5, lambda: browser(busy).post("/first", data=send, headers=headers)) == {303: 1, 400: 4}
+    with busy.desk() as desk:
+        assert audit.verify(desk).broken is None
+
+
+def test_many_tries_at_once_count_as_many(busy: Office) -> None:
+    member(busy, "ravi", "desk")
+    assert at_once(12, lambda: sign_in(browser(busy), "ravi", OTHER)) == {400: 5, 429: 7}
 
 
 def test_tries_are_slowed_and_let_in_again(office: Office) -> None:
@@ -596,19 +654,21 @@ def with_a_call(office: Office) -> None:
     with office.events() as events:
         events.run(row, seq=7, caller="+919876512345")
         events.run(row, seq=8, caller="")
+        events.run(row, seq=10, caller="erased:0011")
 
 
 def test_a_number_is_revealed_for_a_reason_and_the_log_holds_no_number(office: Office) -> None:
     with_a_call(office)
     client = office.client("desk")
-    send = {"store": "00000001", "seq": "7", "reason": "she asked to be called", "back": "/inbox?page=2"}
+    send = {"store": "00000001", "seq": "7", "reason": "she asked on 2026-09-21 to be called", "back": "/inbox?page=2"}
     answer = client.post("/reveal", send)
     assert "+919876512345" in answer.text and 'href="/inbox?page=2"' in answer.text
     assert answer.headers["cache-control"] == "no-store"
     entry = office.audit()[-1]
-    assert (entry["did"], entry["what"], entry["reason"]) == (reveal.DID, "00000001-7", "she asked to be called")
+    assert (entry["did"], entry["what"], entry["reason"]) == (reveal.DID, "00000001-7", send["reason"])
     for wrong in ({"reason": "why "}, {"reason": "call +91 98765 12345"}, {"seq": "8"}, {"seq": "9"}, {"seq": "x"},
-                  {"store": "2"}, {"store": "' OR 1"}):  # fmt: skip
+                  {"store": "00000002"},
+                  {"store": "1"}, {"store": "' OR 1"}, {"seq": "10"}, {"reason": "फ़ोन ९८७६५१२३४५ पर"}):  # fmt: skip
         answer = client.post("/reveal", {**send, **wrong})
         assert answer.status_code == 400 and "98765" not in answer.text, wrong
     assert len(office.audit()) == 1
@@ -636,7 +696,7 @@ def test_a_volunteer_reveals_what_is_on_her_list(office: Office) -> None:
 def test_whole_numbers_are_revealed_slowly(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     with_a_call(office)
     client, other = office.client("desk"), office.client("manager")
-    send = {"store": "1", "seq": "7", "reason": "calling back"}
+    send = {"store": "00000001", "seq": "7", "reason": "calling back"}
     office.now_ms = (office.now_ms // 1000 + 1) * 1000
     with office.desk() as desk, desk.transaction():
         for place in range(59):
@@ -658,7 +718,7 @@ def test_nothing_is_shown_when_the_log_cannot_be_written(office: Office, monkeyp
     client = office.client("desk")
     with office.desk() as desk:
         desk.run("CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'disk full'); END")
-    answer = client.post("/reveal", {"store": "1", "seq": "7", "reason": "calling back"})
+    answer = client.post("/reveal", {"store": "00000001", "seq": "7", "reason": "calling back"})
     assert answer.status_code == 503 and "98765" not in answer.text
     answer = office.client("manager").post("/take")
     assert answer.status_code == 503 and "98765" not in answer.text
@@ -677,6 +737,54 @@ def test_a_file_that_leaves_is_marked_and_written_down(office: Office) -> None:
     assert (entry["did"], entry["what"], entry["reason"]) == ("exported test rows", f"export {id}", "2 rows of water")
     assert "takes no tables out" in text_of(office.client("auditor").post("/take"))
     assert len(office.audit()) == 1
+
+
+# ------------------------------------------------------------------------------- files of counts
+
+
+def counted(office: Office, *rows: tuple[int, str, int, int]) -> None:
+    """The roll-up's rows: ledger, campaign, day, calls."""
+    with office.events() as events:
+        events.run("CREATE TABLE IF NOT EXISTS tally (store_id INTEGER NOT NULL, campaign TEXT NOT NULL, day INTEGER"
+                   " NOT NULL, hour INTEGER NOT NULL, language TEXT NOT NULL, calls INTEGER NOT NULL DEFAULT 0, sent"
+                   " INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (store_id, campaign, day, hour, language))")  # fmt: skip
+        events.run("DELETE FROM tally")
+        for store, campaign, day, calls in rows:
+            events.run("INSERT INTO tally VALUES (:s, :c, :d, 9, 'hi', :n, 0)", s=store, c=campaign, d=day, n=calls)
+
+
+def test_counts_are_written_once_corrected_later_and_held_to(
+    office: Office, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, told = office.config.data / "counts", lambda: (capsys.readouterr(), counts.run(str(office.file)))[1]
+    assert told() == 1, "no receiver yet"
+    counted(office)
+    assert told() == 0 and not folder.exists()
+    more = ((2, "water", 20_000, 6), (1, "water", 20_001, 7))
+    counted(office, (1, "water", 20_000, 5), (1, "roads", 20_000, 1), *more)
+    assert told() == 0 and told() == 0
+    counted(office, (1, "water", 20_000, 9), *more)
+    assert told() == 0 and "000002-" in capsys.readouterr().out
+    files = sorted(folder.iterdir())
+    assert [json.loads(file.read_text())["days"] for file in files] == [
+        {"2024-10-04": {"roads": {"calls": 1}, "water": {"calls": 11}}, "2024-10-05": {"water": {"calls": 7}}},
+        {"2024-10-04": {"roads": {}, "water": {"calls": 15}}},
+    ]
+    assert told() == 0 and len(list(folder.iterdir())) == 2, "nothing new"
+    first, second = (file.read_text() for file in files)
+    for attack in ("change", "forge", "first", "last"):
+        if attack == "change":
+            files[0].write_text(first.replace("11", "91"))
+        elif attack == "forge":  # the chain of the files alone would hold
+            files[1].write_text(second.replace("15", "95"))
+        else:
+            files[0 if attack == "first" else 1].unlink()
+        assert told() == 1, attack
+        files[0].write_text(first)
+        files[1].write_text(second)
+    files[1].rename(files[1].with_name(f"{files[1].name}.new"))  # the power failed before it had its name
+    files[1].with_name("000003-2026-01-01.json.new").write_text("{")  # or before the log told of it
+    assert told() == 0 and files[1].read_text() == second
 
 
 # ------------------------------------------------------------------------------ either store

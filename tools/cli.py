@@ -163,6 +163,8 @@ COMMANDS = (
             "hq audit hq.toml --quiet"),
     Command("hq code", "a new code to join with, when no admin can give one", "sync.hq.doors.console:run", _account,
             "hq code hq.toml asha"),
+    Command("hq counts", "write the day's totals to a file that is bound to those before", "sync.hq.doors.counts:run",
+            _hq, "hq counts hq.toml"),
     Command("hq order", "ask something of a box's line", "sync.hq.orders:run", _order,
             "hq order hq.toml nashik-07 l1 case 4712936 contacted"),
     Command("campaign check", "what is wrong with a campaign", "tools.campaigns:check", _campaign,

@@ -22,7 +22,8 @@ HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 PER_HOUR, PER_DAY = 60, 300
 _CALLER = "SELECT caller FROM event WHERE store_id = :store AND seq = :seq"
 _SINCE = "SELECT count(*) FROM audit WHERE who = :who AND at_ms > :since AND did = :did"
-_DIGITS = re.compile(r"[0-9](?:[ ().-]?[0-9]){6,}")
+_DIGITS = re.compile(r"\d(?:[ ().-]?\d){8,}")  # a date is none yet
+_ERASED = "erased:"  # what an erasure leaves in a number's place
 
 Own = Callable[[Ask, int, int], bool]
 
@@ -44,13 +45,13 @@ def reveal(ask: Ask, store: int, seq: int, reason: str, own: Own = nothing) -> s
         raise Refused("A reason holds no telephone number: it is kept in the log.")
     if ask.user.role == "volunteer" and not own(ask, store, seq):
         raise Refused("This caller is not on your list.")
-    number = ask.events.value(_CALLER, store=store, seq=seq)
-    if not number:
+    number = str(ask.events.value(_CALLER, store=store, seq=seq) or "")
+    if not number or number.startswith(_ERASED):
         raise Refused("No number is known here: it was withheld, or erased.")
     with ask.change(DID, thing, reason) as desk:
         desk.lock("audit")  # of two at once, one counts the other
         _slowly(desk, ask.user.name, ask.now_ms)
-    return str(number)
+    return number
 
 
 def _slowly(desk: Db, who: str, now_ms: int) -> None:

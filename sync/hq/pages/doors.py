@@ -17,7 +17,7 @@ from sync.hq.doors.roles import ANYONE, REVEAL, SIGNED_IN, STRONG
 from sync.hq.pages.ask import Ask, Page, Refused
 from sync.hq.pages.when import ago
 
-_THING = re.compile(r"([0-9a-f]{1,8})-([0-9]{1,18})")
+_THING = re.compile(r"([0-9a-f]{8})-([0-9]{1,15})")
 
 
 def sign_in(ask: Ask) -> Response:
