@@ -86,12 +86,8 @@ class Server:
         return f"postgresql://miscall@127.0.0.1:{self.port}/{name}"
 
     def close(self) -> None:
-        if self._process:
-            os.killpg(self._process.pid, signal.SIGINT)
-            try:
-                self._process.wait(20)
-            except subprocess.TimeoutExpired:
-                self.kill()
+        """Nothing in it is needed any more."""
+        self.kill()
 
 
 @pytest.fixture(scope="session")
