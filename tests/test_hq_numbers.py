@@ -9,9 +9,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from sync.hq.briefing import Standing
 from sync.hq.catalogue import told
 from sync.hq.metrics import Change, Figure, Slice
+from sync.hq.metrics.brief import Topic
 from sync.hq.metrics.polls import Option
 from sync.hq.views import asked, brief, numbers, polls
 from tests.hq import Office, text_of
@@ -107,15 +107,16 @@ def test_an_option_has_the_range_of_lost_calls_and_its_flag() -> None:
 
 
 @pytest.mark.parametrize(
-    ("callers", "before", "says"),
+    ("callers", "before", "running", "says"),
     [
-        (150, 100, "150 people rang, 50 % more than the week before."),
-        (50, 100, "50 people rang, 50 % fewer than the week before."),
-        (5, 3, "5 people rang; 3 the week before."), (70, 0, "70 people rang; nobody the week before."),
+        (150, 100, False, "150 people rang, 50 % more than the week before."),
+        (50, 100, False, "50 people rang, 50 % fewer than the week before."),
+        (5, 3, False, "5 people rang; 3 the week before."), (70, 0, False, "70 people rang; nobody the week before."),
+        (50, 100, True, "50 people have rung so far; 100 in the week before."),
     ],
 )  # fmt: skip
-def test_a_sentence_of_the_brief(callers: int, before: int, says: str) -> None:
-    assert brief.sentence(Standing("pune", "water", callers, 0, before), _) == says
+def test_a_sentence_of_the_brief(callers: int, before: int, running: bool, says: str) -> None:
+    assert brief.sentence(Topic("water", callers, 0, callers, before, before, 0, 0), running, _) == says
 
 
 # ----------------------------------------------------------------------------------------- pages
@@ -171,8 +172,8 @@ def test_referendums_are_no_poll(office: Office) -> None:
 def test_a_brief_ranks_topics_by_district(office: Office) -> None:
     text = office.client("manager").get("/brief").text
     districts = re.findall(r"<h2>(nashik|pune|satara)</h2>", text)
-    assert districts == ["nashik", "pune", "satara"] and "people rang; nobody the week before." in text
-    ranks = [int(count.replace(",", "")) for count in re.findall(r"</strong> ([\d,]+) people rang", text)]
+    assert districts == ["nashik", "pune", "satara"] and "in the week before." in text
+    ranks = [int(count.replace(",", "")) for count in re.findall(r"</strong> ([\d,]+) people have rung", text)]
     assert ranks[0] > ranks[1], "the strongest first"
     assert "Nobody rang in this week" in office.client("manager").get("/brief?week=2026-01-05").text
 
