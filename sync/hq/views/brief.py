@@ -45,9 +45,9 @@ def _topic(topic: Topic, most: int, running: bool, _: Tell) -> dict[str, str]:
     if topic.newly:
         more.append(_("{n} for the first time", n=f"{topic.newly:,}"))
     if topic.voices:
-        more.append(_("{n} left a message", n=f"{topic.voices:,}"))
+        more.append(_("messages left: {n}", n=f"{topic.voices:,}"))
     if topic.cases:
-        more.append(_("{n} grievances", n=f"{topic.cases:,}"))
+        more.append(_("grievances: {n}", n=f"{topic.cases:,}"))
     return {
         "name": words.plain(topic.name) or "–", "sentence": sentence(topic, running, _), "more": ", ".join(more),
         "share": f"{100 * topic.callers / max(1, most):.1f}%",
