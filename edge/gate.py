@@ -2,7 +2,8 @@
 
 It lets through GET and HEAD only, so that no address can change anything, unless an application wants POST too: then
 only from its own pages, which a browser tells by Origin. It refuses a Host that is not ours, so that a foreign web site
-cannot read the page through a name that it points at this machine (DNS rebinding); and it adds to every answer the
+cannot read the page through a name that it points at this machine (DNS rebinding); behind a proxy with TLS that name is
+ours too, and forms may come from its https pages alone; and it adds to every answer the
 headers that forbid inline code, foreign addresses, framing and caching. Pages therefore have their scripts and styles
 in files.
 
@@ -37,7 +38,8 @@ FORM_HEADERS = tuple(  # a browser tells no Origin with a form from a page that 
     (name, value.replace(b"form-action 'none'", b"form-action 'self'").replace(b"no-referrer", b"same-origin"))
     for name, value in HEADERS
 )
-_OURS = {name for name, _ in HEADERS}
+_TLS = ((b"strict-transport-security", b"max-age=31536000"),)
+_OURS = {name for name, _ in (*HEADERS, *_TLS)}
 _FOREIGN = b"Only this page itself may ask for that.\n"
 _WRONG_NAME = b"This page does not answer to that name. Use the address it was started with.\n"
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -59,13 +61,15 @@ def address(host: str, port: int) -> str:
 class Gate:
     """Wraps an ASGI application that listens on `host`. Listening on every address (0.0.0.0, ::), any
     literal address is ours, for a rebinding site has a name; names are still only localhost. `posts`: what the
-    application does by POST is its own pages' to ask for; `forms`: also by forms, not by scripts alone."""
+    application does by POST is its own pages' to ask for; `forms`: also by forms, not by scripts alone. `origin`:
+    "https://hq.example.org" when a proxy with TLS stands before it under that name, "" when none does."""
 
-    def __init__(self, app: App, host: str, posts: bool = False, forms: bool = False) -> None:
+    def __init__(self, app: App, host: str, posts: bool = False, forms: bool = False, origin: str = "") -> None:
         self._app = app
         self._posts = posts
-        self._own = FORM_HEADERS if forms else HEADERS
-        self._names = _LOOPBACK | {host.lower()}
+        self._own = (FORM_HEADERS if forms else HEADERS) + (_TLS if origin else ())
+        self._origin = origin.lower().encode()
+        self._names = (_LOOPBACK | {host.lower(), _bare(origin.lower().partition("://")[2])}) - {""}
         self._any_address = host in ("0.0.0.0", "::")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,7 +80,7 @@ class Gate:
         if not self._ours(scope):
             return await _refuse(send, 421, _WRONG_NAME)
         if self._posts and scope["method"] == "POST":
-            if not _from_itself(scope):
+            if not _from_itself(scope, self._origin):
                 return await _refuse(send, 403, _FOREIGN)
         elif scope["method"] not in ("GET", "HEAD"):
             return await _refuse(send, 405, b"This page can only be read.\n")
@@ -92,15 +96,21 @@ class Gate:
         named = [value for name, value in scope["headers"] if name == b"host"]
         if len(named) != 1:
             return False
-        host = re.sub(r":\d*$", "", named[0].decode("latin-1").lower()).strip("[]")
+        host = _bare(named[0].decode("latin-1").lower())
         return host in self._names or (self._any_address and bool(_ADDRESS.fullmatch(host)))
 
 
-def _from_itself(scope: Scope) -> bool:
-    """Does one Origin say that a page of ours asks? A browser sends it with every POST, and no page can change it."""
+def _bare(host: str) -> str:
+    """A Host without its port."""
+    return re.sub(r":\d*$", "", host).strip("[]")
+
+
+def _from_itself(scope: Scope, own: bytes) -> bool:
+    """Does one Origin say that a page of ours asks? A browser sends it with every POST, and no page can change it.
+    `own` is the only one that counts, when it is known."""
     origins = [value for name, value in scope["headers"] if name == b"origin"]
     host = next(value for name, value in scope["headers"] if name == b"host")
-    return [origin.lower() for origin in origins] == [b"http://" + host.lower()]
+    return [origin.lower() for origin in origins] == [own or b"http://" + host.lower()]
 
 
 def _headers(theirs: Any, own: tuple[tuple[bytes, bytes], ...] = HEADERS) -> list[tuple[bytes, bytes]]:

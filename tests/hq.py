@@ -9,26 +9,38 @@ from __future__ import annotations
 import re
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import sqlite_utils
+from argon2 import PasswordHasher
 from starlette.testclient import TestClient
 
 from sync.hq import config as settings
 from sync.hq import sql, stores
-from sync.hq.doors import sessions
+from sync.hq.doors import passwords, sessions
 from sync.hq.pages import app
 from sync.hq.pages.ask import Page, Tab
 from sync.hq.schema import migrations
 
 HOME = "http://127.0.0.1:8800"
+TOTP = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"  # the secret of every account's codes
 _ACCOUNT = (
-    "INSERT INTO account (name, role, district, ward, language, made_ms)"
-    " VALUES (:name, :role, :district, :ward, :language, 0) RETURNING id"
+    "INSERT INTO account (name, role, district, ward, language, totp, totp_next, made_ms)"
+    " VALUES (:name, :role, :district, :ward, :language, :totp, :totp, 0) RETURNING id"
 )
+
+
+@pytest.fixture(autouse=True)
+def light(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Argon2id with less work, for the many that a test asks; the real amount has a test of its own."""
+    passwords._nobody.cache_clear()
+    monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1))
+    yield
+    passwords._nobody.cache_clear()
 
 
 class Client:
@@ -38,7 +50,13 @@ class Client:
         self.csrf = csrf
         self._http = TestClient(gate, base_url=HOME, follow_redirects=False)
         if secret:
-            self._http.cookies.set(sessions.COOKIE, secret)
+            self.take(secret, csrf)
+
+    def take(self, secret: str, csrf: str) -> None:
+        """Have this session from now on."""
+        self._http.cookies.clear()
+        self._http.cookies.set(sessions.COOKIE, secret)
+        self.csrf = csrf
 
     def get(self, path: str) -> httpx.Response:
         return self._http.get(path)
@@ -90,7 +108,7 @@ class Office:
             account = desk.value("SELECT id FROM account WHERE name = :name", name=name or role)
             if account is None:
                 account = desk.value(
-                    _ACCOUNT, name=name or role, role=role, district=district, ward=ward, language=language
+                    _ACCOUNT, name=name or role, role=role, district=district, ward=ward, language=language, totp=TOTP
                 )
             secret = sessions.begin(desk, account, self.now_ms)
             found = sessions.find(desk, secret, self.now_ms)

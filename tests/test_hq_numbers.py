@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from functools import partial
 from pathlib import Path
@@ -187,3 +189,20 @@ def test_what_an_address_has_wrong_is_said(office: Office) -> None:
 def test_no_number_of_a_voter_is_on_a_page_of_figures(office: Office, tmp_path: Path) -> None:
     for path in ("/numbers", "/numbers/by", "/definitions", "/referendums", "/brief"):
         assert not re.search(r"\+91\d|\d{9}", office.client("manager").get(path).text), path
+
+
+def test_a_table_is_taken_out_with_a_mark_and_an_entry_in_the_log(office: Office) -> None:
+    client = office.client("manager")
+    page = client.get("/numbers/by?by=district&period=28").text
+    action = re.search(r'action="(/numbers/by/export[^"]*)"', page)
+    assert action
+    answer = client.post(action[1].replace("&amp;", "&"))
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    counts = {row["district"]: row["calls"] for row in rows}
+    assert counts == {"nashik": "4067", "pune": "2622", "satara": "763"}
+    assert rows[0]["watermark"].startswith("manager ") and "not a scientific poll" in rows[0]["window"]
+    assert rows[0]["complete"] == "Complete up to 19:43:19 for 5 of 6 boxes"
+    assert office.audit()[-1]["did"] == "exported numbers"
+    auditor = office.client("auditor")
+    assert "/numbers/by/export" not in auditor.get("/numbers/by").text
+    assert auditor.post("/numbers/by/export").status_code == 403

@@ -54,6 +54,17 @@ def _hq(parser: Parser) -> None:
     parser.add_argument("config", metavar="CONFIG", help="headquarters' file, hq.toml")
 
 
+def _audit(parser: Parser) -> None:
+    _hq(parser)
+    parser.add_argument("--quiet", action="store_true", help="the verdict only")
+    parser.add_argument("--noted", default="", metavar="DIGEST", help="does this digest, noted earlier, stand in it?")
+
+
+def _account(parser: Parser) -> None:
+    _hq(parser)
+    parser.add_argument("name", metavar="NAME", help="the account's name")
+
+
 def _order(parser: Parser) -> None:
     _hq(parser)
     parser.add_argument("box", metavar="BOX", help="the box's id")
@@ -144,6 +155,12 @@ COMMANDS = (
     Command("hq web", "the web page", "sync.hq.web:run", _hq, "hq web hq.toml"),
     Command("hq export", "what headquarters holds", "sync.hq.export:run", _exported(*HELD_BY_HQ),
             "hq export hq.toml calls > calls.jsonl"),
+    Command("hq audit", "its log of changes, and whether it is whole", "sync.hq.doors.audit:run", _audit,
+            "hq audit hq.toml --quiet"),
+    Command("hq code", "a new code to join with, when no admin can give one", "sync.hq.doors.console:run", _account,
+            "hq code hq.toml asha"),
+    Command("hq counts", "write the day's totals to a file that is bound to those before", "sync.hq.doors.counts:run",
+            _hq, "hq counts hq.toml"),
     Command("hq order", "ask something of a box's line", "sync.hq.orders:run", _order,
             "hq order hq.toml nashik-07 l1 case 4712936 contacted"),
     Command("campaign check", "what is wrong with a campaign", "tools.campaigns:check", _campaign,

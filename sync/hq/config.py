@@ -15,11 +15,14 @@ from sync.hq.tariff import Tariff
 
 ALL_SHARDS = frozenset(range(64))
 _SHARDS = r"\d\d(-\d\d)?(,\d\d(-\d\d)?)*"
+_ORIGIN = r"https://([A-Za-z0-9-]+\.)*[A-Za-z0-9-]+(:\d{1,5})?"
+_LOOPBACK = r"(127\.0\.0\.1|\[?::1\]?|localhost):\d+"
 
 
 @dataclass(frozen=True, slots=True)
 class HqConfig:
     """Headquarters. `shards` are those that this receiver owns; `listen` is "" when the page is switched off;
+    `origin` is where a proxy with TLS shows it, "https://hq.example.org", or "" when browsers come to `listen` itself;
     `ca`, `cert`, `key` are PEM files for an mqtts broker, or None."""
 
     path: Path
@@ -32,6 +35,7 @@ class HqConfig:
     cert: Path | None = None
     key: Path | None = None
     tariff: Tariff | None = None
+    origin: str = ""
 
 
 def load(path: Path | str) -> HqConfig:
@@ -50,7 +54,11 @@ def load(path: Path | str) -> HqConfig:
         cert=_file(hq, "cert", file.parent),
         key=_file(hq, "key", file.parent),
         tariff=tariff.read(top),
+        origin=web.text("origin", "", pattern=_ORIGIN, allowed='"https://" and the name that browsers ask for').lower(),
     )
+    if config.listen and not config.origin and not re.fullmatch(_LOOPBACK, config.listen):
+        wrong = f'"{config.listen}" can be reached by others, and passwords would cross the network in the clear'
+        web.refuse("listen", wrong, '127.0.0.1, or any address once `origin` below [web] is "https://..."')
     if bool(config.cert) != bool(config.key):
         hq.refuse("cert" if config.key else "key", "missing", "cert and key together")
     top.finish(ConfigError)

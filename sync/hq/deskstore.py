@@ -29,8 +29,7 @@ def migrate(db: Db) -> None:
         return
     with db.transaction():
         db.build("CREATE TABLE IF NOT EXISTS migration (number INTEGER PRIMARY KEY) STRICT")
-        if db.kind == "postgresql":
-            db.run("LOCK TABLE migration IN EXCLUSIVE MODE")  # two processes may start at once
+        db.lock("migration")  # two processes may start at once
         done = _done(db)
         for number, ddl in MIGRATIONS:
             if number not in done:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import sqlite3
 import sys
 import time
 from collections.abc import Callable
@@ -12,7 +13,9 @@ from pathlib import Path
 import uvicorn
 
 from edge.gate import Gate, address, split
+from sync.hq import sql
 from sync.hq.config import HqConfig
+from sync.hq.doors import console
 from sync.hq.looks import SHARE_S
 from sync.hq.pages import app
 from sync.hq.pages.routes import ROUTES, TABS
@@ -39,12 +42,19 @@ def run(config_path: str | Path) -> int:
         print("page: switched off in hq.toml")
         return 0
     host, port = split(hq.listen)
+    try:
+        console.announce(hq, f"{hq.origin}/" if hq.origin else address(host, port))
+    except (sql.Unavailable, sqlite3.Error, OSError) as why:
+        print(f"page: the desk store cannot be opened: {why}", file=sys.stderr)
+        return 1
     return serve(application(hq, host), host, port, f"{config_path}: web.listen")
 
 
 def serve(app: Gate, host: str, port: int, named: str) -> int:
     """Serve `app` until a signal. `named` says in an error which setting chose the port; port 0 takes a free one."""
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, server_header=False, http="h11"))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, server_header=False, http="h11",
+                                           proxy_headers=False))  # fmt: skip
+    # whom a proxy speaks for is decided in sync.hq.doors.signin
     try:
         ears = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as why:

@@ -22,6 +22,7 @@ EXPORT = frozenset({"manager", "admin"})
 REVEAL = frozenset({"manager", "desk", "volunteer", "admin"})
 ADMIN = frozenset({"admin"})
 LOG = frozenset({"auditor", "admin"})
+STRONG = frozenset({"admin", "manager", "auditor"})  # must prove themselves twice at the door
 
 
 @dataclass(frozen=True, slots=True)

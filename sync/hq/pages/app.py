@@ -3,6 +3,7 @@
 Rules of this room
 - A page is an entry of some module's `ROUTES`, with the roles that may ask for it; an address that is not there, or
   not for this role, answers 404 and 403, and one that needs a sign-in leads to it. Nothing else decides who may what.
+- Who must sign in with two proofs (roles.STRONG) sets up the second one before anything else.
 - A POST carries the session's token (`csrf`) in its form, besides the Origin that the gate asks for.
 - A store that cannot be read is a page that says so, never an error 500; what went wrong is told without any value.
 """
@@ -35,7 +36,8 @@ from sync.hq.pages.ask import Ask, Page, Refused, Tab
 
 HERE = Path(__file__).parent.parent
 SHARED = Path(edge.__path__[0])  # the frame, the style and the script are the office page's too
-SIGN_IN = "/sign-in"
+SIGN_IN, SECOND = "/sign-in", "/me/second"
+OWED = ("/me", "/sign-out")  # all that is open to who must prove herself twice and has not set that up yet
 _FIELDS, _PART = 2000, 8 * 1024 * 1024  # of a form: names at most, bytes of one part at most
 
 
@@ -67,7 +69,7 @@ def application(
     ]
     whole = Starlette(routes=[*known, *static])
     whole.state.share_s = share_s
-    return Gate(whole, host, posts=True, forms=True)
+    return Gate(whole, host, posts=True, forms=True, origin=config.origin)
 
 
 async def _read_form(ask: Ask, request: Request) -> Response | None:
@@ -88,12 +90,15 @@ async def _read_form(ask: Ask, request: Request) -> Response | None:
 
 
 def _answered(ask: Ask, page: Page) -> Response:
+    cookie = sessions.cookie(ask.config.origin)
     try:
-        ask.session = sessions.find(ask.desk, ask.request.cookies.get(sessions.COOKIE, ""), ask.now_ms)
+        ask.session = sessions.find(ask.desk, ask.request.cookies.get(cookie, ""), ask.now_ms)
         if ask.user.role not in page.roles:
             return _turned_away(ask)
         if page.method == "POST" and ask.session and not _own(ask):
             return ask.page("refused.html", 403, words=ask._("This form is too old. Go back, load the page anew."))
+        if ask.session and ask.session.owes and not page.path.startswith(OWED):
+            return ask.go(SECOND)
         return page.handler(ask)
     except Refused as why:
         return ask.page("refused.html", 400, words=ask._(str(why)))

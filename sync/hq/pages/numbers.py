@@ -12,8 +12,9 @@ from typing import Any
 from starlette.responses import Response
 
 from sync.hq import reports
+from sync.hq.doors import watermark
 from sync.hq.doors.roles import EXPORT, FIGURES
-from sync.hq.metrics import METRICS, Given, Slice, breakdown, compare, compute, queries
+from sync.hq.metrics import METRICS, Figure, Given, Slice, breakdown, compare, compute, queries
 from sync.hq.metrics.brief import brief as leading
 from sync.hq.pages.ask import Ask, Page, Refused, Tab
 from sync.hq.views import asked as asking
@@ -101,14 +102,28 @@ def all_of_them(ask: Ask) -> Response:
     )  # fmt: skip
 
 
-def divided(ask: Ask) -> Response:
-    """One slice divided by one dimension."""
+def _divided(ask: Ask) -> tuple[Ground, dict[str, dict[str, Figure]]]:
     with ask.events.transaction():
         ground = _ground(ask, "campaign")
-        asked = ground.asked
-        found = breakdown(ask.events, asked.slice, asked.by, numbers.COLUMNS, ground.given)
-    return ask.page("numbers_by.html", **ground.shown, table=numbers.table(found, asked, ask._),
-                    exports=ask.user.role in EXPORT)  # fmt: skip
+        return ground, breakdown(ask.events, ground.asked.slice, ground.asked.by, numbers.COLUMNS, ground.given)
+
+
+def divided(ask: Ask) -> Response:
+    """One slice divided by one dimension."""
+    ground, found = _divided(ask)
+    exports = ask.user.role in EXPORT and ground.asked.address("/numbers/by/export", at="")
+    return ask.page(
+        "numbers_by.html", **ground.shown, table=numbers.table(found, ground.asked, ask._), exports=exports
+    )
+
+
+def exported(ask: Ask) -> Response:
+    """The same as a file, all rows of it."""
+    ground, found = _divided(ask)
+    asked = ground.asked
+    columns, rows = numbers.sheet(found, asked, ground.shown["stamp"]["title"])
+    note = f"by {asked.by}, days {_iso(asked.slice.first)} to {_iso(asked.slice.last)}"
+    return watermark.export(ask, "numbers", columns, rows, exact=columns[1:-2], note=note)
 
 
 def definitions(ask: Ask) -> Response:
@@ -167,6 +182,7 @@ def _districts(ground: Ground, ask: Ask) -> list[tuple[str, str]]:
 ROUTES: list[Page] = [
     Page("/numbers", all_of_them, FIGURES),
     Page("/numbers/by", divided, FIGURES),
+    Page("/numbers/by/export", exported, EXPORT, "POST"),
     Page("/definitions", definitions, FIGURES),
     Page("/referendums", referendums, FIGURES),
     Page("/brief", brief, FIGURES),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from sync.hq.pages import numbers, overview
+from sync.hq.pages import accounts, doors, numbers, overview
 from sync.hq.pages.ask import Page, Tab
 
 ROUTES: list[Page] = [
     *overview.ROUTES,
     *numbers.ROUTES,
+    *doors.ROUTES,
+    *accounts.ROUTES,
 ]
 
 TABS: list[Tab] = [
     *overview.TABS,
     *numbers.TABS,
+    *accounts.TABS,
 ]
