@@ -14,11 +14,12 @@ import pytest
 from edge import words
 from sync.hq import catalogue, reports, voices
 from sync.hq.doors.roles import ROLES
-from sync.hq.views import moments, overview, said, stamp
+from sync.hq.metrics import METRICS
+from sync.hq.views import asked, moments, numbers, overview, polls, said, stamp
 
 HQ = Path(catalogue.__file__).parent
 _CALL = re.compile(r"""(?<![\w.])_\(\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')""")
-_TELLS = {"_", "Tab"}  # what shows its first words to a reader, a method of that name too; and a refusal of the pages
+_TELLS = {"_", "Tab", "Wrong"}  # what shows its first words to a reader; pages' refusals too
 
 
 def _of_templates() -> Iterator[str]:
@@ -51,6 +52,10 @@ def _of_tables() -> Iterator[str]:
         yield from (text for text in (why, todo) if text)
     for figure in (*reports.FIGURES.values(), voices.OPEN, voices.ANSWERS):
         yield from (figure.label, figure.meaning)
+    for metric in METRICS.values():
+        yield from (metric.title, metric.meaning)
+    yield from (*numbers.GROUPS, "More", *asked.AGAINST.values(), *asked.NAMES.values(), *polls.POLICIES.values())
+    yield from (name for name, _, _ in asked.PERIODS.values())
     for _, title, sentence, _todo in words.ENGLISH_LINES.values():
         yield title
         if "{" not in sentence:

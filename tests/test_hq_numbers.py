@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from functools import partial
 from pathlib import Path
@@ -9,9 +11,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from sync.hq.briefing import Standing
 from sync.hq.catalogue import told
 from sync.hq.metrics import Change, Figure, Slice
+from sync.hq.metrics.brief import Topic
 from sync.hq.metrics.polls import Option
 from sync.hq.views import asked, brief, numbers, polls
 from tests.hq import Office, text_of
@@ -107,15 +109,16 @@ def test_an_option_has_the_range_of_lost_calls_and_its_flag() -> None:
 
 
 @pytest.mark.parametrize(
-    ("callers", "before", "says"),
+    ("callers", "before", "running", "says"),
     [
-        (150, 100, "150 people rang, 50 % more than the week before."),
-        (50, 100, "50 people rang, 50 % fewer than the week before."),
-        (5, 3, "5 people rang; 3 the week before."), (70, 0, "70 people rang; nobody the week before."),
+        (150, 100, False, "150 people rang, 50 % more than the week before."),
+        (50, 100, False, "50 people rang, 50 % fewer than the week before."),
+        (5, 3, False, "5 people rang; 3 the week before."), (70, 0, False, "70 people rang; nobody the week before."),
+        (50, 100, True, "50 people have rung so far; 100 in the week before."),
     ],
 )  # fmt: skip
-def test_a_sentence_of_the_brief(callers: int, before: int, says: str) -> None:
-    assert brief.sentence(Standing("pune", "water", callers, 0, before), _) == says
+def test_a_sentence_of_the_brief(callers: int, before: int, running: bool, says: str) -> None:
+    assert brief.sentence(Topic("water", callers, 0, callers, before, before, 0, 0), running, _) == says
 
 
 # ----------------------------------------------------------------------------------------- pages
@@ -171,8 +174,8 @@ def test_referendums_are_no_poll(office: Office) -> None:
 def test_a_brief_ranks_topics_by_district(office: Office) -> None:
     text = office.client("manager").get("/brief").text
     districts = re.findall(r"<h2>(nashik|pune|satara)</h2>", text)
-    assert districts == ["nashik", "pune", "satara"] and "people rang; nobody the week before." in text
-    ranks = [int(count.replace(",", "")) for count in re.findall(r"</strong> ([\d,]+) people rang", text)]
+    assert districts == ["nashik", "pune", "satara"] and "in the week before." in text
+    ranks = [int(count.replace(",", "")) for count in re.findall(r"</strong> ([\d,]+) people have rung", text)]
     assert ranks[0] > ranks[1], "the strongest first"
     assert "Nobody rang in this week" in office.client("manager").get("/brief?week=2026-01-05").text
 
@@ -186,3 +189,20 @@ def test_what_an_address_has_wrong_is_said(office: Office) -> None:
 def test_no_number_of_a_voter_is_on_a_page_of_figures(office: Office, tmp_path: Path) -> None:
     for path in ("/numbers", "/numbers/by", "/definitions", "/referendums", "/brief"):
         assert not re.search(r"\+91\d|\d{9}", office.client("manager").get(path).text), path
+
+
+def test_a_table_is_taken_out_with_a_mark_and_an_entry_in_the_log(office: Office) -> None:
+    client = office.client("manager")
+    page = client.get("/numbers/by?by=district&period=28").text
+    action = re.search(r'action="(/numbers/by/export[^"]*)"', page)
+    assert action
+    answer = client.post(action[1].replace("&amp;", "&"))
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    counts = {row["district"]: row["calls"] for row in rows}
+    assert counts == {"nashik": "4067", "pune": "2622", "satara": "763"}
+    assert rows[0]["watermark"].startswith("manager ") and "not a scientific poll" in rows[0]["window"]
+    assert rows[0]["complete"] == "Complete up to 19:43:19 for 5 of 6 boxes"
+    assert office.audit()[-1]["did"] == "exported numbers"
+    auditor = office.client("auditor")
+    assert "/numbers/by/export" not in auditor.get("/numbers/by").text
+    assert auditor.post("/numbers/by/export").status_code == 403

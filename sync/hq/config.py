@@ -34,8 +34,8 @@ class HqConfig:
     ca: Path | None = None
     cert: Path | None = None
     key: Path | None = None
-    origin: str = ""
     tariff: Tariff | None = None
+    origin: str = ""
 
 
 def load(path: Path | str) -> HqConfig:
@@ -53,8 +53,8 @@ def load(path: Path | str) -> HqConfig:
         ca=_file(hq, "ca", file.parent),
         cert=_file(hq, "cert", file.parent),
         key=_file(hq, "key", file.parent),
-        origin=web.text("origin", "", pattern=_ORIGIN, allowed='"https://" and the name that browsers ask for').lower(),
         tariff=tariff.read(top),
+        origin=web.text("origin", "", pattern=_ORIGIN, allowed='"https://" and the name that browsers ask for').lower(),
     )
     if config.listen and not config.origin and not re.fullmatch(_LOOPBACK, config.listen):
         wrong = f'"{config.listen}" can be reached by others, and passwords would cross the network in the clear'

@@ -11,9 +11,11 @@ from typing import Any
 
 from starlette.responses import Response
 
-from sync.hq import briefing, reports
+from sync.hq import reports
+from sync.hq.doors import watermark
 from sync.hq.doors.roles import EXPORT, FIGURES
-from sync.hq.metrics import METRICS, Given, Slice, breakdown, compare, compute, queries
+from sync.hq.metrics import METRICS, Figure, Given, Slice, breakdown, compare, compute, queries
+from sync.hq.metrics.brief import brief as leading
 from sync.hq.pages.ask import Ask, Page, Refused, Tab
 from sync.hq.views import asked as asking
 from sync.hq.views import brief as briefs
@@ -23,7 +25,7 @@ from sync.hq.views.moments import date_of, day_of
 from sync.hq.views.stamp import stamp
 
 _PLACES = "SELECT DISTINCT district, box, line, channel, language FROM place"
-_PARTS = "SELECT campaign, issue, option, policy FROM part"
+_ISSUES = "SELECT DISTINCT issue FROM part ORDER BY issue"
 _CAMPAIGNS = "SELECT campaign FROM campaign ORDER BY campaign"
 _WARDS = "SELECT DISTINCT ward FROM line_ward WHERE ward <> '' ORDER BY ward"
 
@@ -45,15 +47,14 @@ def _ground(ask: Ask, by: str = "") -> Ground:
         asked = asking.read(ask.query, today, by)
     except Wrong as why:
         raise Refused(str(why)) from None
-    issues = {row["campaign"]: (row["issue"], row["option"], row["policy"]) for row in ask.events.rows(_PARTS)}
     shown = {
-        "asked": asked, "window": asked.said(ask._), "stamp": _stamp(ask, where), "choices": _choices(ask, issues),
+        "asked": asked, "window": asked.said(ask._), "stamp": _stamp(ask, where), "choices": _choices(ask),
         "periods": [(key, ask._(name)) for key, (name, _, _) in asking.PERIODS.items()],
         "againsts": [(key, ask._(name)) for key, name in asking.AGAINST.items()],
         "divisions": [(key, ask._(name)) for key, name in asking.NAMES.items()],
         "first": _iso(asked.slice.first), "last": _iso(asked.slice.last),
     }  # fmt: skip
-    return Ground(asked, Given(ask.now_ms, issues, ask.desk), shown)
+    return Ground(asked, Given(ask.now_ms, ask.desk, ask.config.tariff), shown)
 
 
 def _iso(day: int) -> str:
@@ -65,12 +66,12 @@ def _stamp(ask: Ask, where: tzinfo) -> dict[str, str]:
     return stamp(reports.complete(ask.events, ask.now_ms), ask.now_ms, where, hears, ask._)
 
 
-def _choices(ask: Ask, issues: dict[str, tuple[str, str, str]]) -> list[tuple[str, str, list[tuple[str, str]]]]:
+def _choices(ask: Ask) -> list[tuple[str, str, list[tuple[str, str]]]]:
     """The filters: name, label, and what can be chosen; one in which nothing can is left out."""
     places = ask.events.rows(_PLACES)
     known = {
         "campaign": [row["campaign"] for row in ask.events.rows(_CAMPAIGNS)],
-        "issue": sorted({issue for issue, _, _ in issues.values()}),
+        "issue": [row["issue"] for row in ask.events.rows(_ISSUES)],
         "ward": [row["ward"] for row in ask.desk.rows(_WARDS)],
         "line": sorted({f"{row['box']}/{row['line']}" for row in places}),
         **{name: sorted({row[name] for row in places} - {""}) for name in ("district", "box", "channel", "language")},
@@ -101,14 +102,28 @@ def all_of_them(ask: Ask) -> Response:
     )  # fmt: skip
 
 
-def divided(ask: Ask) -> Response:
-    """One slice divided by one dimension."""
+def _divided(ask: Ask) -> tuple[Ground, dict[str, dict[str, Figure]]]:
     with ask.events.transaction():
         ground = _ground(ask, "campaign")
-        asked = ground.asked
-        found = breakdown(ask.events, asked.slice, asked.by, numbers.COLUMNS, ground.given)
-    return ask.page("numbers_by.html", **ground.shown, table=numbers.table(found, asked, ask._),
-                    exports=ask.user.role in EXPORT)  # fmt: skip
+        return ground, breakdown(ask.events, ground.asked.slice, ground.asked.by, numbers.COLUMNS, ground.given)
+
+
+def divided(ask: Ask) -> Response:
+    """One slice divided by one dimension."""
+    ground, found = _divided(ask)
+    exports = ask.user.role in EXPORT and ground.asked.address("/numbers/by/export", at="")
+    return ask.page(
+        "numbers_by.html", **ground.shown, table=numbers.table(found, ground.asked, ask._), exports=exports
+    )
+
+
+def exported(ask: Ask) -> Response:
+    """The same as a file, all rows of it."""
+    ground, found = _divided(ask)
+    asked = ground.asked
+    columns, rows = numbers.sheet(found, asked, ground.shown["stamp"]["title"])
+    note = f"by {asked.by}, days {_iso(asked.slice.first)} to {_iso(asked.slice.last)}"
+    return watermark.export(ask, "numbers", columns, rows, exact=columns[1:-2], note=note)
 
 
 def definitions(ask: Ask) -> Response:
@@ -136,26 +151,27 @@ def brief(ask: Ask) -> Response:
     with ask.events.transaction():
         ground = _ground(ask)
         week = _week(ask, ground.asked)
-        told = briefing.brief(ask.events, ground.given, week)
+        told = [one for one in leading(ask.events, week.first) if week.district in ("", one.name)]
+        figures = compute(ask.events, week, (*briefs.WORTH, "referendum"), ground.given)
     asked = replace(ground.asked, slice=week, period="own")
+    running = week.last >= asked.today
     return ask.page(
         "brief.html", **{**ground.shown, "asked": asked, "window": briefs.span(week.first, week.last, ask._)},
         weeks=briefs.weeks(asked.today, ask._), week=date_of(week.first).isoformat(), areas=_districts(ground, ask),
-        running=week.last == asked.today and week.last - week.first < 6, tags=briefs.tags(told),
-        districts=briefs.districts(told.standings, ask._), votes=polls.issues(told.votes.rows, ask._),
-        figures=[numbers.figure(name, it, asked, ask._) for name, it in told.figures.items()],
+        running=running, districts=briefs.districts(told, running, ask._),
+        votes=polls.issues(figures["referendum"].rows, ask._),
+        figures=[numbers.figure(name, figures[name], asked, ask._) for name in briefs.WORTH],
     )  # fmt: skip
 
 
 def _week(ask: Ask, asked: Asked) -> Slice:
-    """The week whose Monday the address names; the one that is running otherwise, up to today."""
+    """The week whose Monday the address names, or the one that is running."""
     try:
         day = day_of(date.fromisoformat(ask.query["week"])) if ask.query.get("week") else asked.today
     except ValueError:
         raise Refused("This is no date. Write it as 2026-11-30.") from None
     monday = day - date_of(day).weekday()
-    last = min(monday + 6, asked.today) if monday <= asked.today else monday + 6
-    return Slice(monday, last, district=asked.slice.district)
+    return Slice(monday, monday + 6, district=asked.slice.district)
 
 
 def _districts(ground: Ground, ask: Ask) -> list[tuple[str, str]]:
@@ -166,6 +182,7 @@ def _districts(ground: Ground, ask: Ask) -> list[tuple[str, str]]:
 ROUTES: list[Page] = [
     Page("/numbers", all_of_them, FIGURES),
     Page("/numbers/by", divided, FIGURES),
+    Page("/numbers/by/export", exported, EXPORT, "POST"),
     Page("/definitions", definitions, FIGURES),
     Page("/referendums", referendums, FIGURES),
     Page("/brief", brief, FIGURES),

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
 from typing import Any
 
 from edge import words
-from sync.hq.briefing import Brief, Standing
 from sync.hq.catalogue import Tell
+from sync.hq.metrics.brief import District, Topic
 from sync.hq.views.moments import MONTHS, date_of
 
 WEEKS = 13  # that can be chosen
 TAGS = 8
+WORTH = ("calls", "callers", "new", "engagement", "grievance-24", "breaches", "resolution")
 SMALL = 10  # callers: below that a change is told in callers, not in per cent
 
 
@@ -28,39 +28,43 @@ def span(first: int, last: int, _: Tell) -> str:
     return f"{one.day} {_(MONTHS[one.month - 1])} – {other.day} {_(MONTHS[other.month - 1])} {other.year}"
 
 
-def districts(standings: Sequence[Standing], _: Tell) -> list[dict[str, Any]]:
-    """District by district its topics, the strongest first, each with a sentence to say."""
-    told = []
-    for district, its in groupby(standings, key=lambda one: one.district):
-        ranked = list(its)
-        most = ranked[0].callers
-        told.append({
-            "name": words.plain(district) or _("Without a district"),
-            "topics": [
-                {"name": words.plain(one.topic), "callers": f"{one.callers:,}", "new": f"{one.new:,}",
-                 "share": f"{100 * one.callers / most:.1f}%", "sentence": sentence(one, _), "before": f"{one.before:,}"}
-                for one in ranked
-            ],
-        })  # fmt: skip
-    return told
+def districts(told: Sequence[District], running: bool, _: Tell) -> list[dict[str, Any]]:
+    """District by district its topics, the leading one first, each with a sentence to say."""
+    return [
+        {
+            "name": words.plain(one.name) or _("Without a district"),
+            "topics": [_topic(topic, one.topics[0].callers, running, _) for topic in one.topics if topic.calls],
+            "tags": [{"name": words.plain(tag), "cases": f"{cases:,}"} for tag, cases in one.tags[:TAGS]],
+        }
+        for one in told
+    ]
 
 
-def sentence(one: Standing, _: Tell) -> str:
-    """What a speaker may say of a topic in a district."""
-    values = {"callers": f"{one.callers:,}", "before": f"{one.before:,}"}
-    if not one.before:
+def _topic(topic: Topic, most: int, running: bool, _: Tell) -> dict[str, str]:
+    more = []
+    if topic.newly:
+        more.append(_("{n} for the first time", n=f"{topic.newly:,}"))
+    if topic.voices:
+        more.append(_("messages left: {n}", n=f"{topic.voices:,}"))
+    if topic.cases:
+        more.append(_("grievances: {n}", n=f"{topic.cases:,}"))
+    return {
+        "name": words.plain(topic.name) or "–", "sentence": sentence(topic, running, _), "more": ", ".join(more),
+        "share": f"{100 * topic.callers / max(1, most):.1f}%",
+    }  # fmt: skip
+
+
+def sentence(topic: Topic, running: bool, _: Tell) -> str:
+    """What a speaker may say of a topic in a district. A week that is running is not measured against a whole one."""
+    now, before = topic.callers, topic.callers_before
+    values = {"callers": f"{now:,}", "before": f"{before:,}"}
+    if running:
+        return _("{callers} people have rung so far; {before} in the week before.", **values)
+    if not before:
         return _("{callers} people rang; nobody the week before.", **values)
-    if min(one.callers, one.before) < SMALL or one.callers == one.before:
+    if min(now, before) < SMALL or now == before:
         return _("{callers} people rang; {before} the week before.", **values)
-    values["percent"] = f"{abs(100 * (one.callers / one.before - 1)):,.0f}"
-    if one.callers > one.before:
+    values["percent"] = f"{abs(100 * (now / before - 1)):,.0f}"
+    if now > before:
         return _("{callers} people rang, {percent} % more than the week before.", **values)
     return _("{callers} people rang, {percent} % fewer than the week before.", **values)
-
-
-def tags(told: Brief) -> list[dict[str, str]]:
-    """What was spoken about most."""
-    return [
-        {"name": words.plain(tag), "voices": f"{voices:,}", "waiting": f"{waiting:,}"}
-        for tag, voices, waiting in told.tags[:TAGS]
-    ]

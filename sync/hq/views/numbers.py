@@ -170,6 +170,28 @@ def table(found: Mapping[str, Mapping[str, Figure]], asked: Asked, _: Tell) -> d
     }  # fmt: skip
 
 
+def sheet(
+    found: Mapping[str, Mapping[str, Figure]], asked: Asked, complete: str
+) -> tuple[list[str], list[list[object]]]:
+    """A breakdown as columns and rows of a file: plain values, shares from 0 to 1. Its last columns tell the window, that
+    calls are no poll, and how complete it was."""
+    first, last = date_of(asked.slice.first), date_of(asked.slice.last)
+    window = f"{first} to {last}{', without flagged calls' if asked.slice.clean else ''}; not a scientific poll"
+    columns = [asked.by, *(part for name in COLUMNS for part in (name, f"{name} of")), "window", "complete"]
+    keys = {key: date_of(int(key)).isoformat() if asked.by == "day" else key for key in found}
+    rows: list[list[object]] = [
+        [keys[key], *(_cell(part) for name in COLUMNS for part in (row[name].value, row[name].n)), window, complete]
+        for key, row in found.items()
+    ]
+    return columns, rows
+
+
+def _cell(value: float | None) -> object:
+    if value is None:
+        return ""
+    return int(value) if value == int(value) else round(value, 6)
+
+
 def _sorted(found: Mapping[str, Mapping[str, Figure]], asked: Asked, names: Sequence[str]) -> list[str]:
     keys = list(found)  # in the order of the groups' names
     if asked.sort not in names:
