@@ -87,7 +87,7 @@ class Server:
 
     def close(self) -> None:
         if self._process:
-            os.killpg(self._process.pid, signal.SIGINT)
+            os.killpg(self._process.pid, signal.SIGQUIT)  # at once: nobody needs what is in it any more
             try:
                 self._process.wait(20)
             except subprocess.TimeoutExpired:

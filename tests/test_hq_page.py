@@ -30,9 +30,10 @@ import pytest
 from edge import recordings as small
 from edge.events import GENESIS, Row, link
 from sync import wire
-from sync.hq import reports, view, voices, web
+from sync.hq import reports, stores, view, voices, web
 from sync.hq.store import Store
 from tests.browser import DESK, PHONE, Asked, chromium, scrolls_sideways, served, shown, wait_for
+from tests.hqs import config_of
 
 __all__ = ["chromium"]  # a fixture, used by name
 
@@ -179,7 +180,7 @@ def hq(tmp_path: Path) -> Iterator[Hq]:
 
 
 def page_of(path: Path) -> web.Gate:
-    return web.application(path, clock=lambda: NOW_MS / 1000, share_s=0)
+    return web.application(config_of(path.parent), clock=lambda: NOW_MS / 1000, share_s=0)
 
 
 def client(path: Path) -> Asked:
@@ -190,7 +191,7 @@ def client(path: Path) -> Asked:
 
 
 def test_figures_count_what_the_definitions_say(hq: Hq) -> None:
-    db = reports.connect(hq.path)
+    db = stores.events(config_of(hq.path.parent))
     values = reports.parameters(NOW_MS, reports.zone(db))
     assert values["since"] == MIDNIGHT_MS
     figures = {name: reports.figure(db, name, values) for name in reports.FIGURES}
@@ -199,7 +200,7 @@ def test_figures_count_what_the_definitions_say(hq: Hq) -> None:
 
 
 def test_hours_end_with_the_running_one(hq: Hq) -> None:
-    db = reports.connect(hq.path)
+    db = stores.events(config_of(hq.path.parent))
     hours = reports.hours(db, NOW_MS, reports.zone(db))
     db.close()
     assert len(hours) == 48 and hours[-1]["start"].strftime("%H:%M") == "19:00"
@@ -209,7 +210,7 @@ def test_hours_end_with_the_running_one(hq: Hq) -> None:
 
 
 def test_complete_is_the_least_of_those_that_are_complete(hq: Hq) -> None:
-    db = reports.connect(hq.path)
+    db = stores.events(config_of(hq.path.parent))
     assert reports.complete(db, NOW_MS) == (NOW_MS, 2, 3, 0)  # pune-02 is silent
     assert reports.complete(db, NOW_MS + 20 * MINUTE_MS) == (None, 0, 3, 0)
     hq.lines[0].call(NOW_MS, "+919876500001")
@@ -227,7 +228,7 @@ def test_a_box_without_trusted_time_is_not_complete(tmp_path: Path) -> None:
     hq.line("nashik-07", "l1", "0000aaaa", "water", "nashik")
     hq.send(clock=1)
     hq.send(clock=1)
-    db = reports.connect(hq.path)
+    db = stores.events(config_of(hq.path.parent))
     assert reports.complete(db, NOW_MS) == (None, 0, 1, 0)
     db.close()
     hq.close()
@@ -241,7 +242,7 @@ def test_rows_lost_with_a_replaced_card_are_not_forgotten(hq: Hq) -> None:
     hq.lines[0] = Line(hq, old.box, old.name, "0000dddd", old.campaign, old.district)
     hq.send(silent=("pune-01", "pune-02"))
     hq.send(silent=("pune-01", "pune-02"))
-    db = reports.connect(hq.path)
+    db = stores.events(config_of(hq.path.parent))
     assert reports.complete(db, NOW_MS) == (NOW_MS, 1, 3, 0), "only pune-01"
     db.close()
 
@@ -256,8 +257,8 @@ def test_a_rolled_back_card_is_an_alarm_with_a_remedy(hq: Hq) -> None:
 
 
 def test_every_alarm_that_the_store_raises_has_words() -> None:
-    text = "".join(Path(web.HERE / name).read_text() for name in ("store.py", "recordings.py"))
-    raised = set(re.findall(r'_alarm\([^)]*?"([a-z-]{4,})"', text))
+    text = "".join(Path(web.HERE / name).read_text() for name in ("intake.py", "recordings.py"))
+    raised = set(re.findall(r'alarm\([^)]*?"([a-z-]{4,})"', text))
     assert {"fork", "rolled-back", "digest", "recordings"} <= raised <= set(view.ALARMS)
 
 
@@ -384,9 +385,9 @@ def test_a_store_with_torn_pages_is_no_error_500(hq: Hq) -> None:
 
 
 def test_the_page_cannot_write(hq: Hq) -> None:
-    db = reports.connect(hq.path)
+    db = stores.events(config_of(hq.path.parent))
     with pytest.raises(sqlite3.OperationalError):
-        db.execute("DELETE FROM alarm")
+        db.run("DELETE FROM alarm")
     db.close()
 
 
@@ -453,7 +454,7 @@ def test_open_grievances_come_by_when_they_are_due(told: Hq) -> None:
 
 def test_answers_are_counted_raw_and_by_number_with_each_policy(told: Hq) -> None:
     found = {(row["issue"], row["value"]): (row["raw"], row["first"], row["last"], row["void"])
-             for row in voices.answers(told.path)}  # fmt: skip
+             for row in voices.answers(config_of(told.path.parent))}  # fmt: skip
     assert found == {("subsidy", "yes"): (4, 2, 2, 1), ("subsidy", "no"): (3, 1, 1, 0), ("water", "3"): (1, 1, 1, 1)}
     asker = client(told.path)
     assert "They are being counted." in asker.get("/live").text
@@ -474,7 +475,7 @@ def test_the_four_counts_are_those_of_a_plain_count(tmp_path: Path, seed: int) -
     hq.send()
     votes = {caller: [value for who, value in given if who == caller] for caller, _ in given if caller}
     assert {row["value"]: tuple(row[name] for name in ("raw", "first", "last", "void"))
-            for row in voices.answers(hq.path)} == {
+            for row in voices.answers(config_of(hq.path.parent))} == {
         value: (
             sum(told == value for _, told in given), sum(vote[0] == value for vote in votes.values()),
             sum(vote[-1] == value for vote in votes.values()), sum(set(vote) == {value} for vote in votes.values()),
@@ -498,10 +499,10 @@ def test_where_nobody_spoke_the_page_says_what_to_do(hq: Hq) -> None:
 
 
 def test_the_queries_of_the_page_read_no_more_than_they_show(told: Hq) -> None:
-    db = reports.connect(told.path)
+    db = stores.events(config_of(told.path.parent))
     for sql, index in ((voices._TAKES, "event_recording"), (voices._OPEN, "grievance_open"),
                        (voices.OPEN.sql, "grievance_open")):  # fmt: skip
-        plan = " ".join(row["detail"] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", {"now": 1}))
+        plan = " ".join(row["detail"] for row in db.rows(f"EXPLAIN QUERY PLAN {sql}", now=1))
         assert index in plan and "SCAN event " not in plan.replace(f"SCAN event USING INDEX {index}", ""), plan
     db.close()
 
@@ -530,9 +531,10 @@ def test_a_recording_is_served_whole_or_in_part_and_nothing_else_is(told: Hq, tm
             assert get(f"{address}/recordings/{name}")[0] == 404, name
         shutil.rmtree(tmp_path / "recordings")
         assert get(f"{address}/recordings/{take['id']}")[0] == 404
-    assert client(tmp_path / "none.db").get("/recordings/0000aaaa-1").status == 404
-    (tmp_path / "bad.db").write_bytes(b"no database" * 500)
-    assert client(tmp_path / "bad.db").get("/recordings/0000aaaa-1").status == 404
+    assert client(tmp_path / "none" / "hq.db").get("/recordings/0000aaaa-1").status == 404
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "hq.db").write_bytes(b"no database" * 500)
+    assert client(tmp_path / "bad" / "hq.db").get("/recordings/0000aaaa-1").status == 404
 
 
 # ------------------------------------------------------------------------------- in a real browser
@@ -606,7 +608,7 @@ def test_a_receiver_that_is_stopped_is_seen_in_the_browser(tmp_path: Path, chrom
     with socket.create_server(("127.0.0.1", 0)) as taken:
         nobody = taken.getsockname()[1]
     (tmp_path / "hq.toml").write_text(f'[hq]\ndata = "data"\nbroker = "mqtt://127.0.0.1:{nobody}"\n')
-    with served(web.application(hq.path, share_s=0)) as address, shown(chromium, address) as page:
+    with served(web.application(config_of(hq.path.parent), share_s=0)) as address, shown(chromium, address) as page:
         assert page.locator("#deaf").count() == 1, "what it said is years old"
         command = [sys.executable, "-m", "tools", "hq", "receive", str(tmp_path / "hq.toml")]
         with subprocess.Popen(command, stderr=subprocess.DEVNULL) as receiver:

@@ -39,22 +39,19 @@ mosquitto = pytest.mark.skipif(
 # A receiver that acknowledges before its commit: only every 30th transaction really ends.
 EARLY = """
 import sys
-from sync.hq import receiver, store
-class Late:
-    def __init__(self, db): self.db, self.left = db, 30
-    def __getattr__(self, name): return getattr(self.db, name)
-    def execute(self, sql, *values):
-        if sql == "COMMIT":
-            self.left -= 1
-            if self.left: return
+from sync.hq import receiver, sql, store
+class Late(sql.Db):
+    left = 30
+    def begin(self):
+        if not self.raw.in_transaction: super().begin()
+    def commit(self):
+        self.left -= 1
+        if not self.left:
             self.left = 30
-        elif sql.startswith("BEGIN") and self.db.in_transaction: return
-        return self.db.execute(sql, *values)
-made = store.Store.__init__
-def patched(self, *given):
-    made(self, *given)
-    self._db = Late(self._db)
-store.Store.__init__ = patched
+            super().commit()
+made = store.Store._start
+def patched(self, db, *given): made(self, Late(db.raw, db.kind), *given)
+store.Store._start = patched
 sys.exit(receiver.run(sys.argv[1]))
 """
 
@@ -419,7 +416,7 @@ def test_an_error_of_the_store_comes_out_of_the_loop(tmp_path: Path, monkeypatch
     def full(*_: object) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
-    monkeypatch.setattr(made._store, "take", full)
+    monkeypatch.setattr(made._store, "commit", full)
     made._inbox.put(mqtt.Heard(1, "miscall/1/00/b1/up", b"x", 1, 1, time.monotonic()))
     with pytest.raises(sqlite3.OperationalError):
         made.run()
@@ -428,7 +425,7 @@ def test_an_error_of_the_store_comes_out_of_the_loop(tmp_path: Path, monkeypatch
 def test_acknowledgements_stretch_when_payloads_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = receiver.Receiver(config.load(settings(tmp_path)))
     asked: list[int] = []
-    monkeypatch.setattr(made._store, "take", lambda messages, now_ms, next_s: asked.append(next_s) or [])
+    monkeypatch.setattr(made._store, "commit", lambda messages, now_ms, next_s: asked.append(next_s) or [])
     for waited in (0, 3, 3600):
         made._take([mqtt.Heard(1, "t", b"x", 1, 1, time.monotonic() - waited)])
     assert asked == [0, 15, 120]

@@ -12,7 +12,7 @@ from typing import Any
 
 from edge import campaign, config, status, words
 from edge.ledger import Reader
-from sync.hq import reports
+from sync.hq import sql
 from tools import stage
 from tools.view import LineSeen, OfficeSeen
 
@@ -77,10 +77,9 @@ class Eyes:
         return LineSeen(name, office.modems[name], said.tone, said.title, calls, waiting, last, talks)
 
     def _count_hq(self) -> None:
-        with contextlib.suppress(FileNotFoundError, sqlite3.Error), contextlib.closing(reports.connect(self._hq)) as db:
-            self.at_hq = int(db.execute("SELECT coalesce(sum(calls), 0) FROM hourly").fetchone()[0])
-            sound = "SELECT count(*) FROM recording_file WHERE done_ms IS NOT NULL"
-            self.sound_at_hq = int(db.execute(sound).fetchone()[0])
+        with contextlib.suppress(FileNotFoundError, sqlite3.Error), sql.sqlite(self._hq, reading=True) as db:
+            self.at_hq = int(db.value("SELECT coalesce(sum(calls), 0) FROM hourly"))
+            self.sound_at_hq = int(db.value("SELECT count(*) FROM recording_file WHERE done_ms IS NOT NULL"))
 
     def not_ready(self) -> str:
         """The lines that do not hear calls yet, and what they say."""

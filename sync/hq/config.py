@@ -17,8 +17,9 @@ _SHARDS = r"\d\d(-\d\d)?(,\d\d(-\d\d)?)*"
 
 @dataclass(frozen=True, slots=True)
 class HqConfig:
-    """Headquarters. `shards` are those that this receiver owns; `listen` is "" when the page is switched off;
-    `ca`, `cert`, `key` are PEM files for an mqtts broker, or None."""
+    """Headquarters. `store` is "sqlite" or the address of a PostgreSQL database; `shards` are those that this receiver
+    owns; `listen` is "" when the page is switched off; `ca`, `cert`, `key` are PEM files for an mqtts broker, or
+    None."""
 
     path: Path
     data: Path
@@ -40,7 +41,7 @@ def load(path: Path | str) -> HqConfig:
         path=file,
         data=file.parent / hq.text("data"),
         broker=_broker(hq),
-        store=hq.text("store", "sqlite", choices=("sqlite",)),
+        store=_store(hq),
         shards=_shards(hq),
         listen=web.text("listen", "127.0.0.1:8800", pattern=LISTEN, allowed='"host:port", or "" to switch it off'),
         ca=_file(hq, "ca", file.parent),
@@ -64,6 +65,20 @@ def _broker(table: settings.Table) -> str:
     if url and not good:  # the value is not shown: there may be a password in it
         table.refuse("broker", "this is no broker", "mqtt://host:port or mqtts://user:password@host:port")
     return url
+
+
+def _store(table: settings.Table) -> str:
+    store = table.text("store", "sqlite")
+    if store == "sqlite":
+        return store
+    try:
+        parts = urlsplit(store)
+        good = parts.scheme in ("postgresql", "postgres") and parts.port != 0 and bool(parts.path.strip("/"))
+    except ValueError:
+        good = False
+    if not good:  # the value is not shown: there may be a password in it
+        table.refuse("store", "this is no store", '"sqlite", or postgresql://user:password@host:port/database')
+    return store
 
 
 def _file(table: settings.Table, key: str, base: Path) -> Path | None:

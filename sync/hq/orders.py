@@ -1,8 +1,8 @@
 """HQ's orders to boxes: written down at the desk, sent by the receiver, repeated until a box has answered.
 
 Rules of this room
-- `desk.db` is written by whoever sits at HQ's desk (today the command below) and read by the receiver. It is a file of
-  its own, because the receiver alone writes `hq.db`, and has no write-ahead log, because several hands write it.
+- The desk's store is written by whoever sits at HQ's desk and read by the receiver. `desk.db` is a file of its own,
+  because the receiver alone writes `hq.db`, and has no write-ahead log, because several hands write it.
 - Orders of one box are numbered without a gap. A number is never given twice, even when the desk's file was lost: what
   boxes have answered counts too.
 - A box answers with an event in a ledger; until that is here its orders are repeated after each of its hellos.
@@ -14,15 +14,15 @@ from __future__ import annotations
 import getpass
 import json
 import os
-import sqlite3
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import closing
 from pathlib import Path
 
 from sync import orders, wire
 from sync.hq import config as settings
+from sync.hq import stores
+from sync.hq.sql import Db
 
 AT_ONCE = 50  # orders repeated after one hello
 
@@ -32,7 +32,12 @@ CREATE TABLE IF NOT EXISTS orders (
     args TEXT NOT NULL, made_ms INTEGER NOT NULL, by TEXT NOT NULL, UNIQUE (box, number)
 ) STRICT
 """
-_LINES = "SELECT line, campaign FROM store WHERE box = ? ORDER BY id"
+_ORDER = (
+    "INSERT INTO orders (box, number, line, verb, args, made_ms, by)"
+    " VALUES (:box, :number, :line, :verb, :args, :made_ms, :by)"
+)
+_NEW = "SELECT id, box, number, line, verb, args, made_ms FROM orders WHERE id > :last ORDER BY id LIMIT 1000"
+_LINES = "SELECT line, campaign FROM store WHERE box = :box ORDER BY id"
 
 
 class Refused(Exception):
@@ -40,28 +45,26 @@ class Refused(Exception):
 
 
 class Outbox:
-    """Orders that no box has answered yet, as the receiver needs them: read from the desk's file, never written."""
+    """Orders that no box has answered yet, as the receiver needs them: read from the desk's store, never written."""
 
-    def __init__(self, data: Path, answered: Iterable[tuple[str, int]]) -> None:
-        self._file = data / "desk.db"
+    def __init__(self, config: settings.HqConfig, answered: Iterable[tuple[str, int]]) -> None:
+        self._config = config
         self._answered = set(answered)
         self._open: dict[str, dict[int, bytes]] = {}
         self._last = 0
 
     def look(self) -> set[str]:
-        """Read on; the boxes for which there is something new. A file that cannot be read now is read later."""
-        if not self._file.exists():
-            return set()
-        query = "SELECT id, box, number, line, verb, args, made_ms FROM orders WHERE id > ? ORDER BY id LIMIT 1000"
+        """Read on; the boxes for which there is something new. A store that cannot be read now is read later."""
         new = set()
         try:
-            with closing(sqlite3.connect(f"{self._file.absolute().as_uri()}?mode=ro", uri=True, timeout=0.1)) as db:
-                found = db.execute(query, (self._last,)).fetchall()
-        except sqlite3.Error:
+            with stores.desk(self._config, reading=True) as db:
+                found = db.rows(_NEW, last=self._last)
+        except stores.failures():
             return set()
-        for self._last, box, number, line, verb, args, made_ms in found:
+        for row in found:
+            self._last, box, number = row["id"], row["box"], row["number"]
             if (box, number) not in self._answered:
-                order = wire.Order(number, line, verb, args, made_ms)
+                order = wire.Order(number, row["line"], row["verb"], row["args"], row["made_ms"])
                 self._open.setdefault(box, {})[number] = wire.pack_order(order)
                 new.add(box)
         return new
@@ -76,43 +79,43 @@ class Outbox:
         return list(self._open.get(box, {}).values())[:AT_ONCE]
 
 
-def give(data: Path, box: str, line: str, verb: str, particulars: Sequence[str], by: str, now_ms: int) -> int:
-    """Write an order down; returns its number for that box. Raises `Refused`, or `sqlite3.Error`.
+def give(
+    config: settings.HqConfig, box: str, line: str, verb: str, particulars: Sequence[str], by: str, now_ms: int
+) -> int:
+    """Write an order down; returns its number for that box. Raises `Refused`, or one of `stores.failures`.
 
     `particulars`: call-back NUMBER [CAMPAIGN]; case REFERENCE STATE."""
-    campaign, answered = _known(data / "hq.db", box, line)
+    try:
+        with stores.events(config) as events:
+            campaign, answered = _known(events, box, line)
+    except stores.Absent as absent:
+        raise Refused(f"headquarters knows no box yet: {absent}") from None
     args = json.dumps(_args(verb, particulars, campaign), separators=(",", ":"))
     if why := orders.refusal(verb, args):
         raise Refused(f"{verb}: {why}")
-    file = data / "desk.db"
-    if not file.exists():
-        file.touch(mode=0o600)
-    with closing(sqlite3.connect(file, timeout=10, isolation_level=None)) as desk:
-        desk.execute("PRAGMA synchronous = FULL")
-        desk.execute("BEGIN IMMEDIATE")
-        desk.execute(_SCHEMA)
-        given = desk.execute("SELECT coalesce(max(number), 0) FROM orders WHERE box = ?", (box,)).fetchone()
-        number = max(int(given[0]), answered) + 1
-        desk.execute(
-            "INSERT INTO orders (box, number, line, verb, args, made_ms, by) VALUES (?,?,?,?,?,?,?)",
-            (box, number, line, verb, args, now_ms, by),
-        )
-        desk.execute("COMMIT")
+    with stores.desk(config) as desk, stores.one_at_a_time(desk):
+        desk.build(_SCHEMA)
+        return _write(desk, answered, (box, line, verb, args), by, now_ms)
+
+
+def _write(desk: Db, answered: int, order: tuple[str, str, str, str], by: str, now_ms: int) -> int:
+    """Within a transaction that nobody else's can pass: the next number of that box."""
+    box, line, verb, args = order
+    given = desk.value("SELECT coalesce(max(number), 0) FROM orders WHERE box = :box", box=box)
+    number = max(int(given), answered) + 1
+    desk.run(_ORDER, box=box, number=number, line=line, verb=verb, args=args, made_ms=now_ms, by=by)
     return number
 
 
-def _known(path: Path, box: str, line: str) -> tuple[str, int]:
+def _known(db: Db, box: str, line: str) -> tuple[str, int]:
     """The campaign of a line as its newest ledger tells it, and the highest number that its box has answered."""
-    if not path.exists():
-        raise Refused(f"{path}: headquarters knows no box yet: start `miscall hq run`")
-    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as db:
-        lines = dict(db.execute(_LINES, (box,)).fetchall())
-        if not lines:
-            boxes = ", ".join(row[0] for row in db.execute("SELECT box FROM box ORDER BY box LIMIT 20"))
-            raise Refused(f"headquarters knows no box {box!r}; known: {boxes or 'none'}")
-        if line not in lines:
-            raise Refused(f"box {box} has no line {line!r}; known: {', '.join(sorted(lines))}")
-        answered = db.execute("SELECT coalesce(max(number), 0) FROM ordered WHERE box = ?", (box,)).fetchone()[0]
+    lines = {row["line"]: row["campaign"] for row in db.rows(_LINES, box=box)}
+    if not lines:
+        boxes = ", ".join(row["box"] for row in db.rows("SELECT box FROM box ORDER BY box LIMIT 20"))
+        raise Refused(f"headquarters knows no box {box!r}; known: {boxes or 'none'}")
+    if line not in lines:
+        raise Refused(f"box {box} has no line {line!r}; known: {', '.join(sorted(lines))}")
+    answered = db.value("SELECT coalesce(max(number), 0) FROM ordered WHERE box = :box", box=box)
     return str(lines[line]), int(answered)
 
 
@@ -127,13 +130,12 @@ def _args(verb: str, particulars: Sequence[str], campaign: str) -> dict[str, str
 def run(config_path: Path | str, box: str, line: str, verb: str, particulars: Sequence[str]) -> int:
     """`miscall hq order`: 0 when it is written down, 1 after one line on stderr that says what to do."""
     try:
-        data = settings.load(config_path).data
-        number = give(data, box, line, verb, particulars, _who(), int(time.time() * 1000))
+        number = give(settings.load(config_path), box, line, verb, particulars, _who(), int(time.time() * 1000))
     except (settings.ConfigError, Refused) as why:
         print(why, file=sys.stderr)
         return 1
-    except sqlite3.Error as error:
-        print(f"the order is not written down: {error}; look at headquarters' data folder", file=sys.stderr)
+    except stores.failures() as error:
+        print(f"the order is not written down: {stores.words(error)}; look at headquarters' store", file=sys.stderr)
         return 1
     print(f"order {number} for {box}, line {line}: written down; the receiver sends it until the box has answered")
     return 0

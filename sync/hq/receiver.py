@@ -1,7 +1,8 @@
 """HQ's receiver: everything that waits goes into one commit, and only then is anything acknowledged.
 
 Rules of this room
-- It alone writes `hq.db`; a lock on the data folder keeps a second one out, in words.
+- It alone writes `hq.db`; a lock on the data folder keeps a second one out, in words. On PostgreSQL several may work
+  at once, each on its shards, with a name, a lock and a heartbeat of its own.
 - paho's thread only queues. The loop takes all that waits (bounded), commits it, publishes HQ's acknowledgements, and
   acknowledges to the broker last: whatever dies in between is sent again by the boxes.
 - An error of the store ends the process with 1. Whoever starts it again reads what is on disk; nothing is repeated
@@ -19,9 +20,9 @@ import os
 import queue
 import random
 import signal
-import sqlite3
 import sys
 import time
+import zlib
 from collections.abc import Iterable
 from io import TextIOWrapper
 from pathlib import Path
@@ -29,8 +30,8 @@ from pathlib import Path
 from edge.config import ConfigError
 from sync import mqtt, wire
 from sync.hq import config as settings
+from sync.hq import intake, sql, stores
 from sync.hq.orders import Outbox
-from sync.hq.store import Store
 
 RECONNECT_S = 5.0
 GROUP = 1000  # payloads in one commit at most
@@ -45,10 +46,31 @@ class Taken(Exception):
     """Another receiver works in this folder."""
 
 
-def lock(folder: Path) -> TextIOWrapper:
+def name(config: settings.HqConfig) -> str:
+    """What a receiver's files and its connection are called: "receiver", or with the shards that it shares with others.
+
+    On SQLite there is only one, whatever its shards."""
+    if config.shards == settings.ALL_SHARDS or not sql.is_postgres(config.store):
+        return "receiver"
+    return f"receiver-{_spans(config.shards)}"
+
+
+def _spans(shards: frozenset[int]) -> str:
+    """Shards in a short name, the same for the same ones: "00-15_32", or a number for what is too long for one."""
+    spans: list[list[int]] = []
+    for shard in sorted(shards):
+        if spans and spans[-1][-1] == shard - 1:
+            spans[-1].append(shard)
+        else:
+            spans.append([shard])
+    said = "_".join(f"{span[0]:02}-{span[-1]:02}" if len(span) > 1 else f"{span[0]:02}" for span in spans)
+    return said if len(said) <= 11 else f"{zlib.crc32(said.encode()):08x}"
+
+
+def lock(folder: Path, name: str = "receiver") -> TextIOWrapper:
     """Hold the data folder until the file is closed. Raises `Taken`, in words, when another process holds it."""
     folder.mkdir(parents=True, exist_ok=True)
-    file = (folder / "receiver.lock").open("a+")
+    file = (folder / f"{name}.lock").open("a+")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -56,8 +78,8 @@ def lock(folder: Path) -> TextIOWrapper:
         holder = file.read().strip() or "unknown"
         file.close()
         raise Taken(
-            f"{folder}: a receiver is already at work here (process {holder}); an SQLite store takes one: "
-            "stop that one, or give this one another [hq] data"
+            f"{folder}: a receiver is already at work here (process {holder}); an SQLite store takes one, PostgreSQL "
+            "one for each set of shards: stop that one, or give this one another [hq] data or shards"
         ) from None
     file.truncate(0)
     file.write(str(os.getpid()))
@@ -77,13 +99,14 @@ class Receiver:
 
     def __init__(self, config: settings.HqConfig, reconnect_s: float = RECONNECT_S) -> None:
         self._reconnect_s = reconnect_s
-        self._state_file = config.data / "receiver.json"
-        self._store = Store(config.data / "hq.db")
-        self._outbox = Outbox(config.data, self._store.ordered())
+        self._state_file = config.data / f"{name(config)}.json"
+        self._store = stores.receiving(config)
+        self._outbox = Outbox(config, self._store.ordered())
         self._desk_at = 0.0
         self._inbox: queue.SimpleQueue[mqtt.Event] = queue.SimpleQueue()
         broker = mqtt.Broker(config.broker, config.ca, config.cert, config.key)
-        self._link = mqtt.Link(broker, "miscall-hq", topics(config.shards), self._inbox)
+        ours = name(config).replace("receiver", "miscall-hq")
+        self._link = mqtt.Link(broker, ours, topics(config.shards), self._inbox)
         self._open_at: float | None = 0.0
         self._tell_at = 0.0
         self._state, self._words, self._since_ms = "waiting", "not connected yet", _wall_ms()
@@ -136,7 +159,8 @@ class Receiver:
     def _take(self, heard: list[mqtt.Heard]) -> None:
         waited = time.monotonic() - heard[0].at
         next_s = min(_NEXT_MOST_S, int(waited * _PATIENCE))
-        for topic, payload in self._store.take([(each.topic, each.payload) for each in heard], _wall_ms(), next_s):
+        read = [intake.read(each.topic, each.payload) for each in heard]
+        for topic, payload in self._store.commit(read, _wall_ms(), next_s):
             self._link.publish(topic, payload, qos=0)
         for each in heard:
             self._link.done(each)
@@ -193,7 +217,7 @@ def run(config_path: Path | str) -> int:
     """The process: until SIGTERM (0), or until the store fails (1: start again)."""
     try:
         config = settings.load(config_path)
-        with lock(config.data):
+        with lock(config.data, name(config)):
             receiver = Receiver(config, RECONNECT_S * float(os.environ.get("MISCALL_PACE", "1")))
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: receiver.stop())
@@ -201,7 +225,8 @@ def run(config_path: Path | str) -> int:
     except (ConfigError, Taken, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
-    except (sqlite3.Error, OSError) as error:
-        print(f"receiver: the store failed: {error}; starting again reads what is on disk", file=sys.stderr)
+    except stores.failures() as error:
+        words = stores.words(error)
+        print(f"receiver: the store failed: {words}; starting again reads what is on disk", file=sys.stderr)
         return 1
     return 0

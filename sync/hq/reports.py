@@ -1,4 +1,4 @@
-"""Every question that headquarters' page asks, as SQL over hq.db opened read-only, and what each answer means.
+"""Every question that headquarters' page asks, as SQL over the events store, and what each answer means.
 
 Pure functions over a connection and the time: nothing here writes, caches or knows of a page. The counts come
 from the roll-up `hourly`, which the receiver keeps in the transaction of the rows, so that they cost the same
@@ -11,12 +11,14 @@ Hours and days are those of the box's clock, in the time zone that most boxes ar
 from __future__ import annotations
 
 import json
-import sqlite3
-from contextlib import closing
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sync.hq import stores
+from sync.hq.config import HqConfig
+from sync.hq.sql import Db
 
 HOUR_MS = 3_600_000
 MINUTE_MS = 60_000
@@ -24,6 +26,7 @@ HOURS = 48  # bars of the chart
 ONLINE_MS = 3 * MINUTE_MS  # a box says hello more often than that when its link is up
 FRESH_MS = 15 * MINUTE_MS  # older than that, a box is not "complete" but behind
 WEEK_MS = 7 * 24 * HOUR_MS
+_WORST = ("silent", "absent", "refused", "offline", "waiting", "connected")
 DEAF_MS = 15_000  # the receiver speaks every two seconds; a great commit may take some
 BOXES = 100  # rows of the table of boxes; those that need somebody come first
 
@@ -84,7 +87,8 @@ FROM store AS s ORDER BY s.box, s.line, s.id
 _BY_CAMPAIGN = """
 SELECT campaign AS name, sum(CASE WHEN hour_ms >= :since THEN calls ELSE 0 END) AS today,
        sum(calls) AS week, sum(CASE WHEN hour_ms >= :since THEN sent ELSE 0 END) AS sent
-FROM hourly WHERE hour_ms >= :week GROUP BY campaign HAVING week > 0 ORDER BY today DESC, week DESC, campaign LIMIT 50
+FROM hourly WHERE hour_ms >= :week GROUP BY campaign HAVING sum(calls) > 0
+ORDER BY today DESC, week DESC, campaign LIMIT 50
 """
 _BY_STORE = """
 SELECT s.box, sum(CASE WHEN h.hour_ms >= :since THEN h.calls ELSE 0 END) AS today, sum(h.calls) AS week
@@ -121,15 +125,6 @@ class Complete(NamedTuple):
     unread: int
 
 
-def connect(path: Path | str) -> sqlite3.Connection:
-    """hq.db, to be read only. Raises FileNotFoundError when it is not there, sqlite3.Error when it is no store."""
-    if not Path(path).exists():
-        raise FileNotFoundError(f"no store at {path}")
-    db = sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True, timeout=5, isolation_level=None)
-    db.row_factory = sqlite3.Row
-    return db
-
-
 class Receiver(NamedTuple):
     """What the receiver last said of itself: connected, offline, refused or waiting; "silent" when it has said
     nothing for DEAF_MS, "absent" when it never spoke. `since_ms` is 0 when nobody knows."""
@@ -139,12 +134,19 @@ class Receiver(NamedTuple):
     since_ms: int = 0
 
 
-def receiver(path: Path | str, now_ms: int) -> Receiver:
-    """How the receiver of the store at `path` is, by the file that it leaves beside it."""
+def receiver(data: Path | str, now_ms: int) -> Receiver:
+    """How the receivers that work in this folder are, by the files that they leave there: the one that is worst."""
+    told = [_receiver(file, now_ms) for file in sorted(Path(data).glob("receiver*.json"))]
+    return min(told, key=lambda each: _WORST.index(each.state), default=Receiver("absent"))
+
+
+def _receiver(file: Path, now_ms: int) -> Receiver:
     try:
-        told = json.loads(Path(path).with_name("receiver.json").read_text())
+        told = json.loads(file.read_text())
         state, text = str(told["state"]), str(told["words"])
         since_ms, updated_ms = int(told["since_ms"]), int(told["updated_ms"])
+        if state not in _WORST:
+            return Receiver("absent")
     except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return Receiver("absent")
     if text != "stopped" and abs(now_ms - updated_ms) > DEAF_MS:
@@ -152,11 +154,11 @@ def receiver(path: Path | str, now_ms: int) -> Receiver:
     return Receiver(state, text, since_ms if since_ms <= now_ms else 0)
 
 
-def zone(db: sqlite3.Connection) -> tzinfo:
+def zone(db: Db) -> tzinfo:
     """The time zone that most boxes are in; UTC while there is none."""
-    row = db.execute("SELECT timezone FROM box GROUP BY timezone ORDER BY count(*) DESC, timezone LIMIT 1").fetchone()
+    told = db.value("SELECT timezone FROM box GROUP BY timezone ORDER BY count(*) DESC, timezone LIMIT 1")
     try:
-        return ZoneInfo(row[0] if row and row[0] else "UTC")
+        return ZoneInfo(told or "UTC")
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return ZoneInfo("UTC")
 
@@ -179,12 +181,12 @@ def parameters(now_ms: int, where: tzinfo) -> dict[str, int]:
     }
 
 
-def figure(db: sqlite3.Connection, name: str, values: dict[str, int]) -> int:
+def figure(db: Db, name: str, values: dict[str, int]) -> int:
     """One headline figure of FIGURES."""
-    return int(db.execute(FIGURES[name].sql, values).fetchone()[0])
+    return int(db.value(FIGURES[name].sql, values))
 
 
-def hours(db: sqlite3.Connection, now_ms: int, where: tzinfo) -> list[dict[str, Any]]:
+def hours(db: Db, now_ms: int, where: tzinfo) -> list[dict[str, Any]]:
     """Calls of each of the last HOURS hours, oldest first; the last is the hour that is running.
 
     An hour begins when the wall clock of `where` shows a full hour."""
@@ -192,22 +194,22 @@ def hours(db: sqlite3.Connection, now_ms: int, where: tzinfo) -> list[dict[str, 
     end = int(running.timestamp() * 1000) + HOUR_MS
     begin = end - HOURS * HOUR_MS
     query = (
-        "SELECT (hour_ms - :begin) / 3600000 AS place, sum(calls) FROM hourly"
+        "SELECT (hour_ms - :begin) / 3600000 AS place, sum(calls) AS calls FROM hourly"
         " WHERE hour_ms >= :begin AND hour_ms < :end GROUP BY place"
     )
-    counts = dict(db.execute(query, {"begin": begin, "end": end}).fetchall())
+    counts = {row["place"]: row["calls"] for row in db.rows(query, begin=begin, end=end)}
     starts = [datetime.fromtimestamp(begin / 1000, where) + timedelta(hours=place) for place in range(HOURS)]
     return [{"start": start, "calls": int(counts.get(place, 0))} for place, start in enumerate(starts)]
 
 
-def campaigns(db: sqlite3.Connection, values: dict[str, int]) -> list[dict[str, Any]]:
+def campaigns(db: Db, values: dict[str, int]) -> list[dict[str, Any]]:
     """Calls by campaign, today and over seven days, and replies sent today; the busiest first."""
-    return [dict(row) for row in db.execute(_BY_CAMPAIGN, values)]
+    return db.rows(_BY_CAMPAIGN, values)
 
 
-def ledgers(db: sqlite3.Connection) -> list[Ledger]:
+def ledgers(db: Db) -> list[Ledger]:
     """Every ledger ever announced, in the order of boxes and lines."""
-    return [Ledger(*row) for row in db.execute(_LEDGERS)]
+    return [Ledger(**row) for row in db.rows(_LEDGERS)]
 
 
 def complete_of(own: list[Ledger]) -> int | None:
@@ -221,31 +223,31 @@ def complete_of(own: list[Ledger]) -> int | None:
     return None if None in marks else min(mark for mark in marks if mark is not None)
 
 
-def complete(db: sqlite3.Connection, now_ms: int, known: list[Ledger] | None = None) -> Complete:
+def complete(db: Db, now_ms: int, known: list[Ledger] | None = None) -> Complete:
     """ "Complete up to T for n of m boxes": m is every box that ever said hello; n are those whose `complete_of`
     is at most FRESH_MS old; T is the least of theirs, so that for these n boxes every event up to T, by the
     box's own trusted clock, is held here. A box that is silent, behind, forked or without a trusted clock is not
     among the n. Rows that are held but could not be read are counted in `unread`, for T says nothing of them."""
-    boxes: dict[str, list[Ledger]] = {row[0]: [] for row in db.execute("SELECT box FROM box")}
+    boxes: dict[str, list[Ledger]] = {row["box"]: [] for row in db.rows("SELECT box FROM box")}
     for each in ledgers(db) if known is None else known:
         boxes.setdefault(each.box, []).append(each)
     marks = [complete_of(own) for own in boxes.values()]
     fresh = [mark for mark in marks if mark is not None and mark >= now_ms - FRESH_MS]
-    unread = db.execute("SELECT coalesce(sum(count), 0) FROM quarantine WHERE passed = 1").fetchone()[0]
+    unread = db.value("SELECT coalesce(sum(count), 0) FROM quarantine WHERE passed = 1")
     return Complete(min(fresh, default=None), len(fresh), len(boxes), int(unread))
 
 
-def boxes(db: sqlite3.Connection, values: dict[str, int], known: list[Ledger]) -> list[dict[str, Any]]:
+def boxes(db: Db, values: dict[str, int], known: list[Ledger]) -> list[dict[str, Any]]:
     """Every box: district, when it was last heard, its calls, its ledgers, what is not here yet."""
-    calls = {row["box"]: (row["today"], row["week"]) for row in db.execute(_BY_STORE, values)}
+    calls = {row["box"]: (row["today"], row["week"]) for row in db.rows(_BY_STORE, values)}
     own: dict[str, list[Ledger]] = {}
     for each in known:
         own.setdefault(each.box, []).append(each)
     found = []
-    for row in db.execute("SELECT box, district, timezone, seen_ms, clock, version FROM box ORDER BY box"):
+    for row in db.rows("SELECT box, district, timezone, seen_ms, clock, version FROM box ORDER BY box"):
         mine = own.get(row["box"], [])
         found.append({
-            **dict(row),
+            **row,
             "today": calls.get(row["box"], (0, 0))[0],
             "week": calls.get(row["box"], (0, 0))[1],
             "lines": [each for each in mine if each.current],
@@ -270,27 +272,26 @@ def districts(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(sums.values(), key=lambda one: (-one["today"], -one["week"], one["name"]))
 
 
-def alarms(db: sqlite3.Connection, values: dict[str, int]) -> list[dict[str, Any]]:
+def alarms(db: Db, values: dict[str, int]) -> list[dict[str, Any]]:
     """What somebody must look at: alarms of the last seven days, the newest first."""
     query = "SELECT box, store, kind, words, times, first_ms, last_ms FROM alarm WHERE last_ms >= :week"
-    return [dict(row) for row in db.execute(query + " ORDER BY last_ms DESC, id LIMIT 20", values)]
+    return db.rows(query + " ORDER BY last_ms DESC, id LIMIT 20", values)
 
 
-def latest(db: sqlite3.Connection) -> list[dict[str, Any]]:
+def latest(db: Db) -> list[dict[str, Any]]:
     """The newest calls; `caller` is a whole number, to be masked by whoever shows it."""
-    return [dict(row) for row in db.execute(_LATEST)]
+    return db.rows(_LATEST)
 
 
-def callers(path: Path | str, now_ms: int) -> int:
+def callers(config: HqConfig, now_ms: int) -> int:
     """Different callers today. The one figure that reads events: seconds over millions, so ask it rarely."""
-    with closing(connect(path)) as db:
+    with stores.events(config) as db:
         return figure(db, "callers", parameters(now_ms, zone(db)))
 
 
-def overview(db: sqlite3.Connection, now_ms: int) -> dict[str, Any]:
+def overview(db: Db, now_ms: int) -> dict[str, Any]:
     """All but `callers` that the page shows of calls and boxes, read in one transaction, so that its figures agree."""
-    db.execute("BEGIN")
-    try:
+    with db.transaction():
         where = zone(db)
         values = parameters(now_ms, where)
         known = ledgers(db)
@@ -307,5 +308,3 @@ def overview(db: sqlite3.Connection, now_ms: int) -> dict[str, Any]:
             "latest": latest(db),
             "complete": complete(db, now_ms, known),
         }
-    finally:
-        db.execute("COMMIT")

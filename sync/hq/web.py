@@ -1,6 +1,6 @@
 """Headquarters' page: what the boxes have heard, live, read-only.
 
-A process of its own that opens hq.db read-only for each look and closes it again, so that a damaged, missing or
+A process of its own that opens the store read-only for each look and closes it again, so that a damaged, missing or
 exchanged file is a sentence on the page and never an error 500. Looks within a second share one answer, so
 that twenty open browsers cost what one costs. Callers' numbers are masked here, before a template or JSON sees
 them. A recording is served once all of it is here and fitted its digest, under a name that tells nobody's number.
@@ -15,7 +15,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,8 @@ from starlette.staticfiles import StaticFiles
 
 import edge
 from edge.gate import Gate, address, split
-from sync.hq import reports, voices
+from sync.hq import config as settings
+from sync.hq import reports, stores, voices
 from sync.hq.view import trouble, view
 
 HERE = Path(__file__).parent
@@ -41,8 +41,8 @@ SHARE_S = 1.0  # looks that close together share one answer
 class Looks:
     """What the page shows now. Safe to ask from several threads at once."""
 
-    def __init__(self, path: Path, clock: Callable[[], float], share_s: float) -> None:
-        self._path, self._clock, self._share_s = path, clock, share_s
+    def __init__(self, config: settings.HqConfig, clock: Callable[[], float], share_s: float) -> None:
+        self._config, self._clock, self._share_s = config, clock, share_s
         self._lock = threading.Lock()
         self._shown: dict[str, Any] = {}
         self._due = 0.0  # this and the next on the monotonic clock
@@ -62,14 +62,14 @@ class Looks:
 
     def _look(self, now_ms: int) -> dict[str, Any]:
         try:
-            with closing(reports.connect(self._path)) as db:
+            with stores.events(self._config) as db:
                 found = {**reports.overview(db, now_ms), **voices.look(db, now_ms), "answers": self._answers}
-                return view(found, self._callers, reports.receiver(self._path, now_ms))
-        except FileNotFoundError:
+                return view(found, self._callers, reports.receiver(self._config.data, now_ms))
+        except stores.Absent:
             return trouble("absent")
         except Exception as why:  # out of a damaged file anything may come, letters that are none included
             # a store whose tables the receiver has not made yet is young, not broken
-            return trouble("absent" if "no such table" in str(why) else "unreadable", str(why))
+            return trouble("absent" if "no such table" in str(why) else "unreadable", stores.words(why))
 
     def count_callers(self) -> None:
         """Count today's different callers and all answers again, when it is due: it takes at most a twentieth of the
@@ -78,8 +78,8 @@ class Looks:
             return
         try:
             began = time.monotonic()
-            self._callers = reports.callers(self._path, int(self._clock() * 1000))
-            self._answers = voices.answers(self._path)
+            self._callers = reports.callers(self._config, int(self._clock() * 1000))
+            self._answers = voices.answers(self._config)
         except Exception:  # the page says why: it reads the same file
             self._callers = self._answers = None
         finally:
@@ -90,10 +90,10 @@ class Looks:
 
 
 def application(
-    path: Path, host: str = "127.0.0.1", clock: Callable[[], float] = time.time, share_s: float = SHARE_S
+    config: settings.HqConfig, host: str = "127.0.0.1", clock: Callable[[], float] = time.time, share_s: float = SHARE_S
 ) -> Gate:
-    """The page over the store at `path`, whether or not there is one."""
-    looks = Looks(path, clock, share_s)
+    """The page over the store of `config`, whether or not there is one."""
+    looks = Looks(config, clock, share_s)
     folders = [HERE / "templates", SHARED / "templates"]
     pages = Environment(loader=FileSystemLoader(folders), autoescape=True, trim_blocks=True)
     frame = {"lang": "en", "live_on": "Live", "live_off": "No answer from headquarters"}
@@ -113,7 +113,7 @@ def application(
         return HTMLResponse(pages.get_template("figures.html").render(**frame, figures=meant))
 
     def sound(request: Request) -> Response:
-        file = voices.file(path, request.path_params["name"])
+        file = voices.file(config, request.path_params["name"])
         if file is None:
             return PlainTextResponse("There is no such recording here, or not all of it yet.\n", 404)
         return FileResponse(file, media_type="audio/ogg")
@@ -129,11 +129,9 @@ def application(
 def run(config_path: str | Path) -> int:
     """Serve the page of the headquarters in `config_path` until SIGTERM or SIGINT; 0 then, 1 after one line on
     stderr when the file is refused or the port is taken."""
-    from sync.hq import config
-
     try:
-        hq = config.load(Path(config_path))
-    except config.ConfigError as why:
+        hq = settings.load(Path(config_path))
+    except settings.ConfigError as why:
         print(why, file=sys.stderr)
         return 1
     if not hq.listen:
@@ -142,7 +140,7 @@ def run(config_path: str | Path) -> int:
     host, port = split(hq.listen)
     if host not in ("127.0.0.1", "::1", "localhost"):
         print(f"page: {host} can be reached by others and nobody has to log in: use 127.0.0.1", file=sys.stderr)
-    return serve(application(Path(hq.data) / "hq.db", host), host, port, f"{config_path}: web.listen")
+    return serve(application(hq, host), host, port, f"{config_path}: web.listen")
 
 
 def serve(app: Gate, host: str, port: int, named: str) -> int:

@@ -47,27 +47,23 @@ def counted(self, *given, **more):
 """
 POINTS = {
     "before its commit": ("Store", "_settle", True),
-    "after its commit": ("Store", "take", False),
+    "after its commit": ("Store", "commit", False),
     "before its PUBACK": ("Link", "done", True),
 }
 # COMMIT waits until the acknowledgements have left; with rows among them, the process dies in between.
 EARLY = """
 import os, signal, time
 from sync.hq.receiver import Receiver
-class Waits:
-    def __init__(self, db): self.db = db
-    def __getattr__(self, name): return getattr(self.db, name)
-    def execute(self, sql, *values): return None if sql == "COMMIT" else self.db.execute(sql, *values)
 take = Receiver._take
 def early(self, heard):
     db, taken = self._store._db, self._store.taken
-    self._store._db = Waits(db)
+    commit, db.commit = db.commit, lambda: None
     take(self, heard)
     if self._store.taken > taken:
         time.sleep(1)
         os.kill(os.getpid(), signal.SIGKILL)
-    self._store._db = db
-    db.execute("COMMIT")
+    db.commit = commit
+    commit()
 Receiver._take = early
 """
 # The broker's PUBACK is read as HQ's acknowledgement of all that was sent.
