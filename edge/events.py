@@ -344,9 +344,12 @@ class Row(NamedTuple):
 GENESIS = bytes(8)  # the chain digest before the first row of a store
 
 
+_LINE = "\x1f".join(["%s"] * len(Row._fields))
+
+
 def told(row: tuple[object, ...]) -> bytes:
     """A row as the chain takes it: its fields in one line, U+001F between them."""
-    return "\x1f".join(map(str, row)).encode()
+    return (_LINE % row).encode()
 
 
 def link(chain: bytes, row: tuple[object, ...]) -> bytes:

@@ -41,6 +41,9 @@ FROM unnest(
 ) AS m (hwm, chain, last, as_of_ms, complete_ms, last_call_ms, seen_ms, id)
 WHERE s.id = m.id
 """
+_SEEN = """
+UPDATE box SET seen_ms = :ms WHERE box IN (SELECT box FROM box WHERE box = ANY(:boxes) ORDER BY box FOR UPDATE)
+"""
 _DAYS = "SELECT relname FROM pg_class WHERE relname ~ '^event_d[0-9]+$' AND relkind = 'r'"
 _BY_DAYS = 6_472_226  # the advisory lock under which partitions are made
 _NEW_DAY = """
@@ -108,6 +111,10 @@ class PgStore(Store):
                 for kept in group.kept:
                     copy.write(lines(kept.ledger.id, kept.lines, group.now_ms))
 
+    def _seen(self, boxes: Sequence[str], now_ms: int) -> None:
+        if boxes:
+            self._db.run(_SEEN, boxes=list(boxes), ms=now_ms)
+
     def _marks(self, group: Group) -> None:
         if written := marks(group):
             self._db.raw.execute(_MARKS, [list(column) for column in zip(*written, strict=True)])
@@ -115,7 +122,8 @@ class PgStore(Store):
 
 def lines(number: int, rows: Sequence[bytes], now_ms: int) -> bytes:
     """Rows of a ledger as COPY takes them."""
-    if any(b"\\" in row or b"\n" in row or b"\r" in row for row in rows):
+    plain = b"".join(rows)
+    if b"\\" in plain or b"\n" in plain or b"\r" in plain:
         rows = [row.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r") for row in rows]
     head, tail = b"%d\x1f" % number, b"\x1f%d\n" % now_ms
     return head + (tail + head).join(rows) + tail

@@ -173,14 +173,12 @@ class Store:
         self._write(group)
         facts.settle()
         self._marks(group)
-        for box in sorted(group.boxes):
-            if hello := group.hellos.get(box):
-                self._db.run(
-                    _BOX, box=box, district=hello.district, timezone=hello.timezone, version=hello.version,
-                    ms=group.now_ms, as_of_ms=hello.as_of_ms, clock=hello.clock,
-                )  # fmt: skip
-            else:
-                self._db.run("UPDATE box SET seen_ms = :ms WHERE box = :box", ms=group.now_ms, box=box)
+        for box, hello in sorted(group.hellos.items()):
+            self._db.run(
+                _BOX, box=box, district=hello.district, timezone=hello.timezone, version=hello.version,
+                ms=group.now_ms, as_of_ms=hello.as_of_ms, clock=hello.clock,
+            )  # fmt: skip
+        self._seen(sorted(group.boxes - group.hellos.keys()), group.now_ms)
         return facts
 
     def _write(self, group: Group) -> None:
@@ -190,6 +188,10 @@ class Store:
 
     def _marks(self, group: Group) -> None:
         self._db.raw.executemany(_MARK, marks(group))
+
+    def _seen(self, boxes: Sequence[str], now_ms: int) -> None:
+        seen = [{"ms": now_ms, "box": box} for box in boxes]
+        self._db.many("UPDATE box SET seen_ms = :ms WHERE box = :box", seen)
 
     def _sound(self, group: Group, each: Read, ledger: Ledger | None) -> wire.Held:
         parcel = each.message
