@@ -58,8 +58,11 @@ class Server:
     def start(self) -> None:
         """Start it and wait until it answers."""
         log = (self.folder.parent / "log").open("ab")
-        command = [*self._as, str(self._bin / "postgres"), "-D", str(self.folder)]
-        self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/", start_new_session=True)
+        command = [str(self._bin / "postgres"), "-D", str(self.folder)]
+        # our own child: a killed one that nobody waited for would still hold its lock file
+        self._process = subprocess.Popen(
+            command, stdout=log, stderr=log, cwd="/", start_new_session=True, user="postgres" if self._as else None
+        )
         log.close()
         deadline = time.monotonic() + 60
         while subprocess.run(
