@@ -29,7 +29,7 @@ from bench import road, voters
 from edge import recordings
 from edge.events import GENESIS
 from sync import broker, mqtt, wire
-from sync.hq import config, receiver
+from sync.hq import config, receiver, reports
 
 KILLS = 5 * int(os.environ.get("MISCALL_PROOF", "1"))
 mosquitto = pytest.mark.skipif(
@@ -464,3 +464,55 @@ def test_what_a_good_file_says(tmp_path: Path) -> None:
     with pytest.raises(config.ConfigError) as told:
         config.load(bad)
     assert "secret" not in str(told.value)
+
+
+# ----------------------------------------------------------------------------------- several of them
+
+POSTGRES = 'store = "postgresql://hq:secret@127.0.0.1:1/miscall"\n'
+
+
+@pytest.mark.parametrize("store", ["postgresql://127.0.0.1", "postgresql://h:0/x", "mysql://h/x", "postgresql://[/x"])
+def test_a_store_that_is_none_is_refused_without_its_address(tmp_path: Path, store: str) -> None:
+    with pytest.raises(config.ConfigError, match=r"hq\.store: this is no store; allowed") as told:
+        config.load(settings(tmp_path, f'store = "{store}"\n'))
+    assert store not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("more", "name"),
+    [
+        ("", "receiver"), ('shards = "00-31"', "receiver"), (POSTGRES, "receiver"),
+        (POSTGRES + 'shards = "00-31"', "receiver-00-31"), (POSTGRES + 'shards = "31,00-30"', "receiver-00-31"),
+        (POSTGRES + 'shards = "07,09-11"', "receiver-07_09-11"),
+        (POSTGRES + 'shards = "01,03,05,07,09"', "receiver-4118fc66"),
+    ],
+)  # fmt: skip
+def test_a_receiver_has_the_name_of_its_shards(tmp_path: Path, more: str, name: str) -> None:
+    assert receiver.name(config.load(settings(tmp_path, more))) == name
+
+
+def test_on_postgresql_the_same_shards_are_refused_and_others_are_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with receiver.lock(tmp_path, "receiver-00-31"):
+        assert receiver.run(settings(tmp_path, POSTGRES + 'shards = "00-31"')) == 1
+        assert "already at work" in capsys.readouterr().err
+        assert receiver.run(settings(tmp_path, POSTGRES + 'shards = "32-63"')) == 1
+    told = capsys.readouterr().err
+    assert "cannot be reached" in told and "already" not in told and "secret" not in told
+
+
+def test_the_page_is_told_of_the_receiver_that_is_worst(tmp_path: Path) -> None:
+    def tell(name: str, state: str, words: str, updated_ms: int = 1000) -> None:
+        told = {"state": state, "words": words, "since_ms": 1000, "updated_ms": updated_ms}
+        (tmp_path / f"receiver{name}.json").write_text(json.dumps(told))
+
+    assert reports.receiver(tmp_path, 1000).state == "absent"
+    tell("-00-31", "connected", "connected to the broker")
+    assert reports.receiver(tmp_path, 1000).state == "connected"
+    tell("-32-63", "offline", "no way to the broker")
+    assert reports.receiver(tmp_path, 1000) == ("offline", "no way to the broker", 1000)
+    tell("-32-63", "connected", "connected to the broker", updated_ms=-reports.DEAF_MS)
+    assert reports.receiver(tmp_path, 1000).state == "silent"
+    tell("-32-63", "connected", "connected to the broker")
+    assert reports.receiver(tmp_path, 1000).state == "connected"
