@@ -33,7 +33,8 @@ from sync import wire
 from sync.hq import reports, stores, view, voices, web
 from sync.hq.store import Store
 from tests.browser import DESK, PHONE, Asked, chromium, scrolls_sideways, served, shown, wait_for
-from tests.hqs import config_of
+from tests.hqs import Place, config_of, place_of
+from tests.postgres import needs_postgres, postgres  # noqa: F401
 
 __all__ = ["chromium"]  # a fixture, used by name
 
@@ -106,10 +107,11 @@ class Line:
 class Hq:
     """A real store under a made-up clock."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, place: Place | None = None) -> None:
+        """`place`: a store of another kind."""
         folder.mkdir(exist_ok=True)
         self.path = folder / "hq.db"
-        self.store = Store(self.path)
+        self.store = place.open() if place else Store(self.path)
         self.pending: dict[str, list[Row]] = {}
         self.lines: list[Line] = []
         self.hears()
@@ -149,9 +151,9 @@ class Hq:
         self.store.close()
 
 
-def filled(folder: Path) -> Hq:
+def filled(folder: Path, place: Place | None = None) -> Hq:
     """Three boxes in two districts, two campaigns: 6 calls today, 2 yesterday, one box silent, one SIM locked."""
-    hq = Hq(folder)
+    hq = Hq(folder, place)
     one = hq.line("nashik-07", "l1", "0000aaaa", "water", "nashik")
     two = hq.line("pune-01", "l1", "0000bbbb", "roads", "pune")
     three = hq.line("pune-02", "l1", "0000cccc", "water", "pune")
@@ -398,6 +400,11 @@ SOUND = random.Random(1).randbytes(20_000)
 
 @pytest.fixture
 def told(hq: Hq) -> Hq:
+    """Callers who said something."""
+    return spoken(hq)
+
+
+def spoken(hq: Hq) -> Hq:
     """Three takes of one line (whole, half, none yet), two that are nothing, three grievances, and answers."""
     line = hq.lines[0]
     whole = line.speak(NOW_MS - 30 * MINUTE_MS, "+919876500001", seconds=12)
@@ -423,6 +430,22 @@ def told(hq: Hq) -> Hq:
     line.sound(whole, SOUND)
     line.sound(half, SOUND, 2 * wire.MAX_CHUNK)
     return hq
+
+
+@needs_postgres
+def test_both_stores_give_the_same_page(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    seen = []
+    for kind in ("sqlite", "postgresql"):
+        (tmp_path / kind).mkdir()
+        place = place_of(request, tmp_path / kind, kind)
+        spoken(filled(tmp_path / kind, place)).close()
+        with stores.events(place.config) as db:
+            callers, answers = reports.callers(place.config, NOW_MS), voices.answers(place.config)
+            seen.append((reports.overview(db, NOW_MS), voices.look(db, NOW_MS), callers, answers))
+            file = voices.file(place.config, seen[-1][1]["takes"][-1]["id"])
+        assert file and file.read_bytes() == SOUND
+    assert seen[0] == seen[1]
+    assert seen[0][2] == 3 and len(seen[0][3]) == 3 and seen[0][0]["figures"]["calls"] == 6
 
 
 def test_recordings_are_told_with_where_their_sound_is(told: Hq) -> None:

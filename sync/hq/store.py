@@ -17,8 +17,8 @@ from pathlib import Path
 
 from sync import wire
 from sync.hq import intake, schema
-from sync.hq.facts import Facts
 from sync.hq.intake import Group, Ledger, Read
+from sync.hq.news import News
 from sync.hq.recordings import Recordings
 from sync.hq.sql import Db, Row
 
@@ -114,13 +114,13 @@ class Store:
             for each in messages:
                 for ack in group.take(each):
                     acks[each.topic, ack.store] = ack
-            facts = self._settle(group)
+            news = self._settle(group)
             for each, ledger in group.sound:
                 answer = self._sound(group, each, ledger)
                 held[each.topic, answer.store, answer.seq] = answer
             self._alarms(group)
         self.taken += sum(len(kept.rows) for kept in group.kept)
-        self.greeted, self.answered = set(group.hellos), facts.answered
+        self.greeted, self.answered = set(group.hellos), news.answered
         return acks, held
 
     # ---------------------------------------------------------------------- what deciding asks of us
@@ -165,13 +165,13 @@ class Store:
         found = (self._db.row(f"{LEDGERS} WHERE s.store = :name", name=name) for name in names)
         return {row["store"]: ledger(row) for row in found if row}
 
-    def _settle(self, group: Group) -> Facts:
+    def _settle(self, group: Group) -> News:
         """Write the rows, what they say, the marks, and who was heard."""
-        facts = Facts(self._db)
+        news = News(self._db)
         for kept in group.kept:
-            facts.add(kept.ledger, kept.rows)
+            news.add(kept.ledger, kept.rows)
         self._write(group)
-        facts.settle()
+        news.settle()
         self._marks(group)
         for box, hello in sorted(group.hellos.items()):
             self._db.run(
@@ -179,7 +179,7 @@ class Store:
                 ms=group.now_ms, as_of_ms=hello.as_of_ms, clock=hello.clock,
             )  # fmt: skip
         self._seen(sorted(group.boxes - group.hellos.keys()), group.now_ms)
-        return facts
+        return news
 
     def _write(self, group: Group) -> None:
         for kept in group.kept:

@@ -28,9 +28,9 @@ KILLS = 50  # of each of the four
 SHARDS = ("00-31", "32-63")
 # A receiver whose roll-ups take each row twice.
 TWICE = """
-from sync.hq.facts import Facts
-add = Facts.add
-Facts.add = lambda self, *rows: [add(self, *rows) for _ in range(2)]
+from sync.hq.news import News
+add = News.add
+News.add = lambda self, *rows: [add(self, *rows) for _ in range(2)]
 """
 
 

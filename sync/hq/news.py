@@ -43,7 +43,7 @@ _AT_ONCE = 200  # rows that are looked up by one statement
 Thing = tuple[int, int]  # ledger and row
 
 
-class Facts:
+class News:
     """For one transaction; `answered` are orders that a box answered: box and number."""
 
     def __init__(self, db: Db) -> None:
