@@ -214,7 +214,7 @@ def test_orders_are_repeated_after_each_hello(place: Place, hq: Store, monkeypat
 
     def hear(topic: str, payload: bytes) -> list[str]:
         sent.clear()
-        made._take([mqtt.Heard(1, topic, payload, 1, 1, 0.0)])
+        made._take([receiver.arrived(mqtt.Heard(1, topic, payload, 1, 1, 0.0))])
         return [type(message).__name__ for _, message in sent]
 
     assert hear(*box.hello(1)) == ["Ack", "Order"] and hear(*box.hello(1)) == ["Ack", "Order"]

@@ -417,8 +417,18 @@ def test_an_error_of_the_store_comes_out_of_the_loop(tmp_path: Path, monkeypatch
         raise sqlite3.OperationalError("database or disk is full")
 
     monkeypatch.setattr(made._store, "commit", full)
-    made._inbox.put(mqtt.Heard(1, "miscall/1/00/b1/up", b"x", 1, 1, time.monotonic()))
+    made._came.put(mqtt.Heard(1, "miscall/1/00/b1/up", b"x", 1, 1, time.monotonic()))
     with pytest.raises(sqlite3.OperationalError):
+        made.run()
+
+
+def test_an_error_of_the_thread_that_reads_comes_out_of_the_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = receiver.Receiver(config.load(settings(tmp_path)), reconnect_s=0.01)
+    monkeypatch.setattr(receiver.intake, "read", lambda topic, payload: 1 // 0)
+    made._came.put(mqtt.Heard(1, "miscall/1/00/b1/up", b"x", 1, 1, time.monotonic()))
+    with pytest.raises(ZeroDivisionError):
         made.run()
 
 
@@ -427,7 +437,7 @@ def test_acknowledgements_stretch_when_payloads_wait(tmp_path: Path, monkeypatch
     asked: list[int] = []
     monkeypatch.setattr(made._store, "commit", lambda messages, now_ms, next_s: asked.append(next_s) or [])
     for waited in (0, 3, 3600):
-        made._take([mqtt.Heard(1, "t", b"x", 1, 1, time.monotonic() - waited)])
+        made._take([receiver.arrived(mqtt.Heard(1, "t", b"x", 1, 1, time.monotonic() - waited))])
     assert asked == [0, 15, 120]
 
 

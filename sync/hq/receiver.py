@@ -3,8 +3,9 @@
 Rules of this room
 - It alone writes `hq.db`; a lock on the data folder keeps a second one out, in words. On PostgreSQL several may work
   at once, each on its shards, with a name, a lock and a heartbeat of its own.
-- paho's thread only queues. The loop takes all that waits (bounded), commits it, publishes HQ's acknowledgements, and
-  acknowledges to the broker last: whatever dies in between is sent again by the boxes.
+- paho's thread only queues. A thread of ours reads what came, in its order, while the loop waits for the store. The
+  loop takes all that waits (bounded), commits it, publishes HQ's acknowledgements, and acknowledges to the broker last:
+  whatever dies in between is sent again by the boxes.
 - An error of the store ends the process with 1. Whoever starts it again reads what is on disk; nothing is repeated
   "as new".
 - A broker that is away is tried again for ever, after a time drawn at random up to `RECONNECT_S`.
@@ -21,11 +22,13 @@ import queue
 import random
 import signal
 import sys
+import threading
 import time
 import zlib
 from collections.abc import Iterable
 from io import TextIOWrapper
 from pathlib import Path
+from typing import NamedTuple
 
 from edge.config import ConfigError
 from sync import mqtt, wire
@@ -38,6 +41,7 @@ GROUP = 1000  # payloads in one commit at most
 GROUP_BYTES = 8 * 1024 * 1024
 _TELL_S = 2.0
 _DESK_S = 1.0  # how often the desk's file is looked at
+_SWITCH_S = 0.0005  # the loop that comes back from the store does not wait long for the thread that reads
 _PATIENCE = 5  # next_s is so many times the wait of the oldest payload
 _NEXT_MOST_S = 120
 
@@ -94,6 +98,30 @@ def topics(shards: frozenset[int]) -> list[tuple[str, int]]:
     return [(f"miscall/1/{shard:02}/+/up", 1) for shard in sorted(shards)]
 
 
+class Arrived(NamedTuple):
+    """A message and what is in it."""
+
+    heard: mqtt.Heard
+    read: intake.Read
+
+
+def arrived(heard: mqtt.Heard) -> Arrived:
+    return Arrived(heard, intake.read(heard.topic, heard.payload))
+
+
+Inbox = queue.SimpleQueue[mqtt.Event | Arrived | Exception]
+
+
+def _read_ahead(came: queue.SimpleQueue[mqtt.Event], inbox: Inbox) -> None:
+    """For ever: read what came. What cannot be explained goes to the loop, which must not wait for it in vain."""
+    while True:
+        event = came.get()
+        try:
+            inbox.put(arrived(event) if isinstance(event, mqtt.Heard) else event)
+        except Exception as error:
+            inbox.put(error)
+
+
 class Receiver:
     """The loop. `run` returns after `stop`; any error of the store comes out of it."""
 
@@ -103,10 +131,12 @@ class Receiver:
         self._store = stores.receiving(config)
         self._outbox = Outbox(config, self._store.ordered())
         self._desk_at = 0.0
-        self._inbox: queue.SimpleQueue[mqtt.Event] = queue.SimpleQueue()
+        self._came: queue.SimpleQueue[mqtt.Event] = queue.SimpleQueue()
+        self._inbox: Inbox = queue.SimpleQueue()
+        threading.Thread(target=_read_ahead, args=(self._came, self._inbox), daemon=True).start()
         broker = mqtt.Broker(config.broker, config.ca, config.cert, config.key)
         ours = name(config).replace("receiver", "miscall-hq")
-        self._link = mqtt.Link(broker, ours, topics(config.shards), self._inbox)
+        self._link = mqtt.Link(broker, ours, topics(config.shards), self._came)
         self._open_at: float | None = 0.0
         self._tell_at = 0.0
         self._state, self._words, self._since_ms = "waiting", "not connected yet", _wall_ms()
@@ -138,32 +168,33 @@ class Receiver:
             self._desk_at = now + _DESK_S * self._reconnect_s / RECONNECT_S
             self._order(self._outbox.look())
         waits = [self._tell_at, self._desk_at, *([self._open_at] if self._open_at is not None else [])]
-        heard: list[mqtt.Heard] = []
+        group: list[Arrived] = []
         try:
             event = self._inbox.get(timeout=max(0.0, min(waits) - time.monotonic()))
             size = 0
             while True:
-                if isinstance(event, mqtt.Heard):
-                    heard.append(event)
-                    size += len(event.payload)
+                if isinstance(event, Arrived):
+                    group.append(event)
+                    size += len(event.heard.payload)
+                elif isinstance(event, Exception):
+                    raise event
                 else:
                     self._on(event)
-                if len(heard) >= GROUP or size >= GROUP_BYTES:
+                if len(group) >= GROUP or size >= GROUP_BYTES:
                     break
                 event = self._inbox.get_nowait()
         except queue.Empty:
             pass
-        if heard:
-            self._take(heard)
+        if group:
+            self._take(group)
 
-    def _take(self, heard: list[mqtt.Heard]) -> None:
-        waited = time.monotonic() - heard[0].at
+    def _take(self, group: list[Arrived]) -> None:
+        waited = time.monotonic() - group[0].heard.at
         next_s = min(_NEXT_MOST_S, int(waited * _PATIENCE))
-        read = [intake.read(each.topic, each.payload) for each in heard]
-        for topic, payload in self._store.commit(read, _wall_ms(), next_s):
+        for topic, payload in self._store.commit([each.read for each in group], _wall_ms(), next_s):
             self._link.publish(topic, payload, qos=0)
-        for each in heard:
-            self._link.done(each)
+        for each in group:
+            self._link.done(each.heard)
         for box, number in self._store.answered:
             self._outbox.done(box, number)
         self._order(self._store.greeted)
@@ -177,12 +208,12 @@ class Receiver:
                 for payload in waiting:
                     self._link.publish(wire.topic(district, box, "down"), payload)
 
-    def _on(self, event: mqtt.Up | mqtt.Down | mqtt.Wake) -> None:
-        if event.turn != self._link.turn or isinstance(event, mqtt.Wake):
+    def _on(self, event: mqtt.Event) -> None:
+        if event.turn != self._link.turn:
             return
         if isinstance(event, mqtt.Up):
             self._stand("connected", "connected to the broker")
-        else:
+        elif isinstance(event, mqtt.Down):
             wait = 0.0 if event.at_once else random.uniform(0, self._reconnect_s)
             self._open_at = time.monotonic() + wait
             self._stand("refused" if event.refused else "offline", event.words)
@@ -215,6 +246,7 @@ def _wall_ms() -> int:
 
 def run(config_path: Path | str) -> int:
     """The process: until SIGTERM (0), or until the store fails (1: start again)."""
+    sys.setswitchinterval(_SWITCH_S)
     try:
         config = settings.load(config_path)
         with lock(config.data, name(config)):
