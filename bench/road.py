@@ -11,7 +11,6 @@ import queue
 import shutil
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from pathlib import Path
 from bench import voters
 from edge.events import GENESIS, Row, link
 from sync import mqtt, wire
+from sync.hq import sql
 
 ROOT = Path(__file__).resolve().parent.parent
 _DISTRICT = "nashik"
@@ -115,11 +115,11 @@ def pss_mb(pid: int) -> float:
     return 0.0
 
 
-def hq_toml(folder: Path, port: int) -> Path:
+def hq_toml(folder: Path, port: int, store: str = "sqlite") -> Path:
     """HQ's file and data folder."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "hq.toml"
-    file.write_text(f'[hq]\ndata = "{folder}"\nbroker = "mqtt://127.0.0.1:{port}"\n')
+    file.write_text(f'[hq]\ndata = "{folder}"\nbroker = "mqtt://127.0.0.1:{port}"\nstore = "{store}"\n')
     return file
 
 
@@ -136,22 +136,22 @@ def box_toml(folder: Path, port: int, box: str = "b1") -> Path:
     return file
 
 
-def held(folder: Path) -> int:
+def held(folder: Path, store: str = "sqlite") -> int:
     """Rows that HQ has committed."""
     try:
-        db = sqlite3.connect(f"file:{folder / 'hq.db'}?mode=ro", uri=True)
-        try:
-            return int(db.execute("SELECT coalesce(sum(hwm), 0) FROM store").fetchone()[0])
-        finally:
-            db.close()
-    except sqlite3.Error:
+        opened = sql.postgres(store) if sql.is_postgres(store) else sql.sqlite(folder / "hq.db", reading=True)
+        with opened as db:
+            return int(db.value("SELECT coalesce(sum(hwm), 0) FROM store"))
+    except sql.errors():
         return 0
 
 
 # ---------------------------------------------------------------------------------- receiver alone
 
 
-def receiver_alone(size: int, events: int, boxes: int = 100) -> float:
+def receiver_alone(
+    size: int, events: int, boxes: int = 100, store: str = "sqlite", receiver: str = "sync.hq.receiver"
+) -> float:
     """Events a second from the first batch published to the last one acknowledged: this process plays `boxes`
     boxes with packed batches, one outstanding each; mosquitto and the receiver are processes of their own."""
     waiting = _packed(size, max(1, events // (size * boxes)), boxes)
@@ -160,7 +160,7 @@ def receiver_alone(size: int, events: int, boxes: int = 100) -> float:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         port = free_port()
         stack.enter_context(mosquitto(folder, port))
-        stack.enter_context(process(python("sync.hq.receiver", hq_toml(folder / "hq", port))))
+        stack.enter_context(process(python(receiver, hq_toml(folder / "hq", port, store))))
         inbox: queue.SimpleQueue[mqtt.Event] = queue.SimpleQueue()
         link_ = mqtt.Link(mqtt.Broker(f"mqtt://127.0.0.1:{port}"), "bench", [("miscall/1/+/+/ack", 0)], inbox)
         link_.open()
@@ -179,8 +179,8 @@ def receiver_alone(size: int, events: int, boxes: int = 100) -> float:
                     link_.publish(wire.topic(_DISTRICT, box, "up"), waiting[box].pop())
         spent = time.perf_counter() - begun
         link_.close()
-        if held(folder / "hq") != total * size:
-            raise RuntimeError(f"{held(folder / 'hq')} of {total * size} events are held")
+        if (kept := held(folder / "hq", store)) != total * size:
+            raise RuntimeError(f"{kept} of {total * size} events are held")
     return total * size / spent
 
 

@@ -344,8 +344,16 @@ class Row(NamedTuple):
 GENESIS = bytes(8)  # the chain digest before the first row of a store
 
 
+_LINE = "\x1f".join(["%s"] * len(Row._fields))
+
+
+def told(row: tuple[object, ...]) -> bytes:
+    """A row as the chain takes it: its fields in one line, U+001F between them."""
+    return (_LINE % row).encode()
+
+
 def link(chain: bytes, row: tuple[object, ...]) -> bytes:
     """The chain digest after `row`: 8 bytes, BLAKE2b over the digest before and the row's fields.
 
     The same at the box and at headquarters, so that a cloned or rolled-back card shows."""
-    return hashlib.blake2b(chain + "\x1f".join(map(str, row)).encode(), digest_size=8).digest()
+    return hashlib.blake2b(chain + told(row), digest_size=8).digest()

@@ -58,8 +58,11 @@ class Server:
     def start(self) -> None:
         """Start it and wait until it answers."""
         log = (self.folder.parent / "log").open("ab")
-        command = [*self._as, str(self._bin / "postgres"), "-D", str(self.folder)]
-        self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/", start_new_session=True)
+        command = [str(self._bin / "postgres"), "-D", str(self.folder)]
+        # our own child: a killed one that nobody waited for would still hold its lock file
+        self._process = subprocess.Popen(
+            command, stdout=log, stderr=log, cwd="/", start_new_session=True, user="postgres" if self._as else None
+        )
         log.close()
         deadline = time.monotonic() + 60
         while subprocess.run(
@@ -86,8 +89,12 @@ class Server:
         return f"postgresql://miscall@127.0.0.1:{self.port}/{name}"
 
     def close(self) -> None:
-        """Nothing in it is needed any more."""
-        self.kill()
+        if self._process:
+            os.killpg(self._process.pid, signal.SIGQUIT)  # at once: nobody needs what is in it any more
+            try:
+                self._process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.kill()
 
 
 @pytest.fixture(scope="session")

@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from bench import __main__ as front
-from bench import calls, fleet, peers, report, start, storm, voice
+from bench import calls, fleet, hq, peers, report, start, storm, voice
 from bench.report import Figure
 from edge import status
+from tests.postgres import needs_postgres
 
 
 def well_formed(figures: list[Figure]) -> None:
@@ -52,6 +53,14 @@ def test_a_storm_in_made_up_time_and_the_naive_loop() -> None:
         assert one.replied == one.wanted and math.isfinite(one.late_s)
     assert ours.captured > naive.captured
     assert len((ours + naive).calls) == 2 * storm.CALLERS
+
+
+@needs_postgres
+def test_headquarters_on_postgresql_and_the_peer_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hq, "_EVENTS", {500: 500_000, 96: 96_000})
+    found = hq.measure(quick=True)
+    well_formed(found)
+    assert [figure.unit for figure in found] == ["ev/s", "ev/s", "times"] * 2 and all(figure.value for figure in found)
 
 
 def test_a_storm_in_real_time(monkeypatch: pytest.MonkeyPatch) -> None:

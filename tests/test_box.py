@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,6 +24,7 @@ from edge.events import Keep, Stamp
 from edge.ledger import Ledger, Reader
 from edge.station import Station
 from sync import wire
+from sync.hq import intake, sql
 from sync.hq import store as store_room
 from sync.hq.store import Store as hq
 from tests.promises import check, settle
@@ -219,33 +219,28 @@ def _keep_after_the_hang_up(patch: pytest.MonkeyPatch) -> None:
 
 
 def _overlaps_taken_as_new(patch: pytest.MonkeyPatch) -> None:
-    take = hq._batch
+    take = intake.Group._batch
 
-    def batch(store: hq, box: str, batch: wire.Batch, payload: bytes) -> wire.Ack:
-        ledger = store._ledgers.get(batch.head.store)
+    def batch(group: intake.Group, box: str, batch: wire.Batch, each: intake.Read) -> wire.Ack:
+        ledger = group._ledgers.get(batch.head.store)
         if ledger is not None and batch.head.first <= ledger.hwm:
             ledger.hwm, ledger.chain = batch.head.first - 1, batch.head.prev
-        return take(store, box, batch, payload)
+        return take(group, box, batch, each)
 
     patch.setattr(store_room, "_INSERT", store_room._INSERT.replace("INSERT", "INSERT OR REPLACE"))
-    patch.setattr(hq, "_batch", batch)
+    patch.setattr(intake.Group, "_batch", batch)
 
 
-class _Lazy:
+class _Lazy(sql.Db):
     """A connection that commits when the next transaction begins."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
+    def begin(self) -> None:
+        if self.raw.in_transaction:
+            self.raw.execute("COMMIT")
+        super().begin()
 
-    def execute(self, sql: str, values: Sequence[object] = ()) -> object:
-        if sql == "COMMIT":
-            return None
-        if sql.startswith("BEGIN") and self._db.in_transaction:
-            self._db.execute("COMMIT")
-        return self._db.execute(sql, values)
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._db, name)
+    def commit(self) -> None:
+        pass
 
 
 def _acknowledged_before_the_commit(patch: pytest.MonkeyPatch) -> None:
@@ -253,7 +248,7 @@ def _acknowledged_before_the_commit(patch: pytest.MonkeyPatch) -> None:
 
     def lazy(store: hq, path: Path) -> None:
         begin(store, path)
-        store._db = _Lazy(store._db)  # type: ignore[assignment]
+        store._db = _Lazy(store._db.raw, "sqlite")
 
     patch.setattr(hq, "__init__", lazy)
 

@@ -1,5 +1,5 @@
-"""HQ's embedded store: every row once, in order, whatever comes; a cloned or rolled-back card is an alarm, not a
-duplicate; what cannot be read blocks nobody; and what it exports is what was kept."""
+"""HQ's events store, of either kind: every row once, in order, whatever comes; a cloned or rolled-back card is an
+alarm, not a duplicate; what cannot be read blocks nobody; and what it exports is what was kept."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ import hashlib
 import io
 import json
 import sqlite3
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlite_utils import Database
 
@@ -21,9 +20,11 @@ from bench import voters
 from edge import fold
 from edge.events import GENESIS, Row, link
 from sync import wire
-from sync.hq import export
+from sync.hq import export, sql
 from sync.hq.schema import migrations
 from sync.hq.store import Store
+from tests.hqs import Place, either  # noqa: F401
+from tests.postgres import postgres  # noqa: F401
 
 NOW = 1_795_000_000_000
 
@@ -53,14 +54,8 @@ class Box:
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as name:
-        yield Path(name)
-
-
-@pytest.fixture
-def store(folder: Path) -> Iterator[Store]:
-    made = Store(folder / "hq.db")
+def store(place: Place) -> Iterator[Store]:
+    made = place.open()
     yield made
     made.close()
 
@@ -76,174 +71,159 @@ def one(store: Store, *messages: tuple[str, bytes]) -> wire.Ack:
     return ack
 
 
-def rows_of(folder: Path, sql: str) -> list[tuple[object, ...]]:
-    db = sqlite3.connect(f"file:{folder / 'hq.db'}?mode=ro", uri=True)
-    try:
-        return db.execute(sql).fetchall()
-    finally:
-        db.close()
-
-
-def events(folder: Path) -> list[tuple[object, ...]]:
-    return [row[1:-1] for row in rows_of(folder, "SELECT * FROM event ORDER BY store_id, seq")]
-
-
-def alarms(folder: Path) -> set[object]:
-    return {row[0] for row in rows_of(folder, "SELECT kind FROM alarm")}
-
-
+ANY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 ROWS = list(voters.rows(40, replies=True))
 
 
 # ------------------------------------------------------------------------------------- in order
 
 
-def test_rows_are_kept_once_and_the_mark_moves_with_them(store: Store, folder: Path) -> None:
+def test_rows_are_kept_once_and_the_mark_moves_with_them(store: Store, place: Place) -> None:
     box = Box(ROWS)
     assert one(store, box.hello()) == wire.Ack(box.store, 0, GENESIS)
     assert one(store, box.batch(1, 10)) == wire.Ack(box.store, 10, box.chain[10])
     assert one(store, box.batch(1, 10)).mark == 10
     assert one(store, box.batch(6, 25)).mark == 25
     assert one(store, box.batch(26, 40), box.batch(26, 40)) == wire.Ack(box.store, 40, box.chain[40])
-    assert events(folder) == ROWS and alarms(folder) == set()
+    assert place.events() == ROWS and place.alarms() == set()
 
 
-def test_a_gap_is_answered_with_the_mark(store: Store, folder: Path) -> None:
+def test_a_gap_is_answered_with_the_mark(store: Store, place: Place) -> None:
     box = Box(ROWS)
     one(store, box.hello())
     one(store, box.batch(1, 10))
     assert one(store, box.batch(12, 20)) == wire.Ack(box.store, 10, box.chain[10], reject="gap")
-    assert len(events(folder)) == 10
+    assert len(place.events()) == 10
 
 
 def test_a_ledger_that_never_said_hello_is_asked_to(store: Store) -> None:
     assert one(store, Box(ROWS).batch(1, 5)) == wire.Ack("0badcafe", 0, GENESIS, reject="hello")
 
 
-def test_a_second_life_of_the_process_goes_on_where_the_disk_is(folder: Path) -> None:
+def test_a_second_life_of_the_process_goes_on_where_the_disk_is(place: Place) -> None:
     box = Box(ROWS)
-    first = Store(folder / "hq.db")
+    first = place.open()
     one(first, box.hello())
     one(first, box.batch(1, 30))
     first.close()
-    second = Store(folder / "hq.db")
+    second = place.open()
     assert one(second, box.batch(21, 40)).mark == 40
     second.close()
-    assert events(folder) == ROWS
+    assert place.events() == ROWS
 
 
 def test_an_error_leaves_nothing_of_the_whole_group(
-    store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
+    store: Store, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     box = Box(ROWS)
     one(store, box.hello())
-    monkeypatch.setattr(Store, "_settle", lambda self: self._db.execute("INSERT INTO nowhere VALUES (1)"))
-    with pytest.raises(sqlite3.Error):
+    monkeypatch.setattr(store, "_marks", lambda group: store._db.run("INSERT INTO nowhere VALUES (1)"))
+    with pytest.raises(sql.errors()):
         store.take([box.batch(1, 10), box.batch(11, 20)], NOW)
-    assert events(folder) == [] and rows_of(folder, "SELECT hwm FROM store") == [(0,)]
+    assert place.events() == [] and place.rows("SELECT hwm FROM store") == [(0,)]
 
 
-@settings(max_examples=60, deadline=None)
+@ANY
 @given(st.data())
-def test_any_delivery_of_any_rows_in_any_order(data: st.DataObject) -> None:
+def test_any_delivery_of_any_rows_in_any_order(place: Place, data: st.DataObject) -> None:
     """Two ledgers, batches of any span, repeated, out of order, in groups of any size, HQ restarted in between; at the
     end each ledger is offered from its mark. The model is the list of rows itself."""
     boxes = [Box(ROWS), Box(list(voters.rows(25, seed=2)), "b2", "00c0ffee")]
     spans = st.tuples(st.integers(0, 1), st.integers(1, 40), st.integers(1, 40))
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        store = Store(folder / "hq.db")
-        marks = {0: 0, 1: 0}
-        store.take([box.hello() for box in boxes], NOW)
-        for group in data.draw(st.lists(st.lists(spans, max_size=5), max_size=8)):
-            messages = []
-            for which, start, length in group:
-                box = boxes[which]
-                first = min(start, len(box.rows))
-                last = min(first + length - 1, len(box.rows))
-                messages.append(box.batch(first, last))
-                if first <= marks[which] + 1:
-                    marks[which] = max(marks[which], last)
-            for ack in acks(store.take(messages, NOW)):
-                assert ack.mark == marks[0 if ack.store == boxes[0].store else 1] and ack.reject in ("", "gap")
-            if data.draw(st.booleans()):
-                store.close()
-                store = Store(folder / "hq.db")
-        held = {row[0]: row[1] for row in rows_of(folder, "SELECT store, hwm FROM store")}
-        assert held == {box.store: marks[number] for number, box in enumerate(boxes)}
-        for number, box in enumerate(boxes):
-            if marks[number] < len(box.rows):
-                assert one(store, box.batch(marks[number] + 1, len(box.rows))).mark == len(box.rows)
-        store.close()
-        assert events(folder) == ROWS + boxes[1].rows and alarms(folder) == set()
-        calls = sum(row[2] == "call" and not row[1] for box in boxes for row in box.rows)
-        assert rows_of(folder, "SELECT sum(calls) FROM hourly") == [(calls,)]
+    place.clear()
+    store = place.open()
+    marks = {0: 0, 1: 0}
+    store.take([box.hello() for box in boxes], NOW)
+    for group in data.draw(st.lists(st.lists(spans, max_size=5), max_size=8)):
+        messages = []
+        for which, start, length in group:
+            box = boxes[which]
+            first = min(start, len(box.rows))
+            last = min(first + length - 1, len(box.rows))
+            messages.append(box.batch(first, last))
+            if first <= marks[which] + 1:
+                marks[which] = max(marks[which], last)
+        for ack in acks(store.take(messages, NOW)):
+            assert ack.mark == marks[0 if ack.store == boxes[0].store else 1] and ack.reject in ("", "gap")
+        if data.draw(st.booleans()):
+            store.close()
+            store = place.open()
+    held = {row[0]: row[1] for row in place.rows("SELECT store, hwm FROM store")}
+    assert held == {box.store: marks[number] for number, box in enumerate(boxes)}
+    for number, box in enumerate(boxes):
+        if marks[number] < len(box.rows):
+            assert one(store, box.batch(marks[number] + 1, len(box.rows))).mark == len(box.rows)
+    store.close()
+    assert place.events() == ROWS + boxes[1].rows and place.alarms() == set()
+    calls = sum(row[2] == "call" and not row[1] for box in boxes for row in box.rows)
+    assert place.rows("SELECT sum(calls) FROM hourly") == [(calls,)]
 
 
 # ----------------------------------------------------------------------------- forks and rollbacks
 
 
-@settings(max_examples=60, deadline=None)
+@ANY
 @given(st.integers(0, 30), st.integers(1, 20), st.integers(1, 20), st.integers(0, 20))
-def test_every_clone_is_noticed_and_nothing_held_is_changed(shared: int, ours: int, theirs: int, back: int) -> None:
+def test_every_clone_is_noticed_and_nothing_held_is_changed(
+    place: Place, shared: int, ours: int, theirs: int, back: int
+) -> None:
     """Two cards share `shared` rows and then go their own ways; the second one sends from somewhere within."""
     first = Box(list(voters.rows(shared + ours, seed=1)))
     other = [(*row[:4], row[4] + 1, *row[5:]) for row in voters.rows(shared + theirs, seed=1)][shared:]
     second = Box(first.rows[:shared] + other)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        store = Store(folder / "hq.db")
-        one(store, first.hello())
-        one(store, first.batch(1, shared + ours))
-        start = max(1, shared + 1 - back)
-        ack = one(store, second.batch(start, shared + theirs))
-        store.close()
-        assert (ack.reject, ack.mark, ack.chain) == ("fork", shared, first.chain[shared])
-        assert events(folder) == first.rows and "fork" in alarms(folder)
-        assert rows_of(folder, "SELECT reason, length(payload) > 0 FROM quarantine") == [("fork", 1)]
+    place.clear()
+    store = place.open()
+    one(store, first.hello())
+    one(store, first.batch(1, shared + ours))
+    start = max(1, shared + 1 - back)
+    ack = one(store, second.batch(start, shared + theirs))
+    store.close()
+    assert (ack.reject, ack.mark, ack.chain) == ("fork", shared, first.chain[shared])
+    assert place.events() == first.rows and "fork" in place.alarms()
+    assert place.rows("SELECT reason, length(payload) > 0 FROM quarantine") == [("fork", 1)]
 
 
-def test_a_card_put_back_is_noticed_at_its_hello_but_a_late_hello_is_not_one(store: Store, folder: Path) -> None:
+def test_a_card_put_back_is_noticed_at_its_hello_but_a_late_hello_is_not_one(store: Store, place: Place) -> None:
     box = Box(ROWS)
     early = box.hello(5, at_ms=NOW - 9000)
     one(store, early)
     one(store, box.batch(1, 40))
     assert one(store, early).mark == 40
-    assert alarms(folder) == set()
+    assert place.alarms() == set()
     assert one(store, box.hello(30, at_ms=NOW - 1000)) == wire.Ack(box.store, 40, box.chain[40])
-    assert alarms(folder) == {"rolled-back"}
+    assert place.alarms() == {"rolled-back"}
 
 
-def test_the_same_length_with_another_past_is_a_fork(store: Store, folder: Path) -> None:
+def test_the_same_length_with_another_past_is_a_fork(store: Store, place: Place) -> None:
     box, clone = Box(ROWS), Box([(*row[:10], "talked", *row[11:]) for row in ROWS])
     one(store, box.hello())
     one(store, box.batch(1, 40))
     assert one(store, clone.hello()).chain == box.chain[40]
-    assert alarms(folder) == {"fork"}
+    assert place.alarms() == {"fork"}
 
 
-def test_a_past_that_differs_before_the_batch_is_a_fork(store: Store, folder: Path) -> None:
+def test_a_past_that_differs_before_the_batch_is_a_fork(store: Store, place: Place) -> None:
     box, clone = Box(ROWS), Box([(*row[:10], "talked", *row[11:]) if row[0] < 3 else row for row in ROWS])
     one(store, box.hello())
     one(store, box.batch(1, 20))
     for span in ((21, 30), (11, 30), (11, 20)):
         assert one(store, clone.batch(*span)).reject == "fork"
-    assert events(folder) == ROWS[:20]
+    assert place.events() == ROWS[:20]
 
 
-def test_a_ledger_belongs_to_the_box_that_brought_it(store: Store, folder: Path) -> None:
+def test_a_ledger_belongs_to_the_box_that_brought_it(store: Store, place: Place) -> None:
     box, thief = Box(ROWS), Box(ROWS, box="b2")
     one(store, box.hello())
     assert one(store, thief.hello()).reject == "foreign"
     assert one(store, thief.batch(1, 10)).reject == "foreign"
-    assert events(folder) == [] and alarms(folder) == {"foreign"}
+    assert place.events() == [] and place.alarms() == {"foreign"}
     assert one(store, box.batch(1, 10)).mark == 10
 
 
-def test_a_hello_under_another_name_is_an_alarm(store: Store, folder: Path) -> None:
+def test_a_hello_under_another_name_is_an_alarm(store: Store, place: Place) -> None:
     box = Box(ROWS)
     assert store.take([(Box(ROWS, box="b2").topic, box.hello()[1])], NOW) == []
-    assert alarms(folder) == {"foreign-name"}
+    assert place.alarms() == {"foreign-name"}
 
 
 # -------------------------------------------------------------------------------------- unreadable
@@ -254,17 +234,17 @@ def unreadable(box: Box, first: int, last: int) -> tuple[str, bytes]:
     return box.topic, wire.pack_batch(box.store, box.chain[first - 1], box.chain[last], len(box.rows), NOW, 3, rows)
 
 
-def test_garbage_is_kept_counted_and_costs_nobody_anything(store: Store, folder: Path) -> None:
+def test_garbage_is_kept_counted_and_costs_nobody_anything(store: Store, place: Place) -> None:
     box = Box(ROWS)
     one(store, box.hello())
     garbage = (box.topic, b"\x01\x01 garbage")
     messages = [garbage, ("miscall/1/xx", b"?"), box.batch(1, 10), garbage]
     assert one(store, *messages).mark == 10
-    assert rows_of(folder, "SELECT reason, times FROM quarantine ORDER BY id") == [("checksum", 2), ("topic", 1)]
-    assert alarms(folder) == {"unreadable"}
+    assert place.rows("SELECT reason, times FROM quarantine ORDER BY id") == [("checksum", 2), ("topic", 1)]
+    assert place.alarms() == {"unreadable"}
 
 
-def test_a_row_that_cannot_be_read_is_passed_over_only_alone_and_kept(store: Store, folder: Path) -> None:
+def test_a_row_that_cannot_be_read_is_passed_over_only_alone_and_kept(store: Store, place: Place) -> None:
     box = Box(ROWS)
     one(store, box.hello())
     assert one(store, unreadable(box, 1, 10)) == wire.Ack(box.store, 0, GENESIS, reject="unreadable")
@@ -273,27 +253,27 @@ def test_a_row_that_cannot_be_read_is_passed_over_only_alone_and_kept(store: Sto
     assert one(store, unreadable(box, 5, 5)) == wire.Ack(box.store, 5, box.chain[5])
     assert one(store, unreadable(box, 5, 5)).reject == ""
     assert one(store, box.batch(4, 20)).mark == 20
-    assert events(folder) == ROWS[:4] + ROWS[5:20]
-    assert rows_of(folder, "SELECT first, passed FROM quarantine WHERE passed") == [(5, 1)]
+    assert place.events() == ROWS[:4] + ROWS[5:20]
+    assert place.rows("SELECT first, passed FROM quarantine WHERE passed = 1") == [(5, 1)]
 
 
-def test_a_digest_that_does_not_fit_its_rows_is_refused(store: Store, folder: Path) -> None:
+def test_a_digest_that_does_not_fit_its_rows_is_refused(store: Store, place: Place) -> None:
     box = Box(ROWS)
     one(store, box.hello())
     wrong = wire.pack_batch(box.store, GENESIS, b"whatever", 40, NOW, 3, box.rows[:9])
     assert one(store, (box.topic, wrong)).reject == "unreadable"
-    assert events(folder) == []
+    assert place.events() == []
 
 
-def test_a_full_quarantine_says_so_and_passes_over_nothing(folder: Path) -> None:
+def test_a_full_quarantine_says_so_and_passes_over_nothing(place: Place) -> None:
     box = Box(ROWS)
-    store = Store(folder / "hq.db", quarantine_bytes=100)
+    store = place.open(quarantine_bytes=100)
     one(store, box.hello())
     store.take([(box.topic, b"x" * 80)], NOW)
     assert one(store, unreadable(box, 1, 1)) == wire.Ack(box.store, 0, GENESIS, reject="unreadable")
     store.close()
-    assert alarms(folder) == {"unreadable", "quarantine-full"}
-    assert rows_of(folder, "SELECT sum(length(payload)) FROM quarantine") == [(80,)]
+    assert place.alarms() == {"unreadable", "quarantine-full"}
+    assert place.rows("SELECT sum(length(payload)) FROM quarantine") == [(80,)]
 
 
 def test_unreadable_rows_of_strangers_are_answered(store: Store) -> None:
@@ -306,11 +286,11 @@ def test_unreadable_rows_of_strangers_are_answered(store: Store) -> None:
 # ------------------------------------------------------------------------------- what the pages read
 
 
-def test_complete_up_to_moves_only_when_nothing_is_missing(store: Store, folder: Path) -> None:
+def test_complete_up_to_moves_only_when_nothing_is_missing(store: Store, place: Place) -> None:
     box = Box(ROWS)
 
     def complete() -> object:
-        return rows_of(folder, "SELECT complete_ms FROM store")[0][0]
+        return place.rows("SELECT complete_ms FROM store")[0][0]
 
     one(store, box.hello(at_ms=NOW - 9000))
     one(store, box.batch(1, 39))
@@ -323,10 +303,10 @@ def test_complete_up_to_moves_only_when_nothing_is_missing(store: Store, folder:
     assert complete() == NOW
 
 
-def test_an_untrusted_clock_completes_nothing(store: Store, folder: Path) -> None:
+def test_an_untrusted_clock_completes_nothing(store: Store, place: Place) -> None:
     box = Box([])
     one(store, box.hello(clock=1))
-    assert rows_of(folder, "SELECT complete_ms FROM store") == [(None,)]
+    assert place.rows("SELECT complete_ms FROM store") == [(None,)]
 
 
 def row(seq: int, of: int, kind: str, state: str, extra: str = "", campaign: str = "", who: str = "") -> Row:
@@ -354,32 +334,29 @@ LIVED = [
 ]  # fmt: skip
 
 
-def test_counts_and_states_come_with_the_rows(store: Store, folder: Path) -> None:
+def test_counts_and_states_come_with_the_rows(store: Store, place: Place) -> None:
     box = Box(LIVED)
     one(store, box.hello())
     one(store, box.batch(1, 8), box.batch(9, 14))
-    assert rows_of(
-        folder, "SELECT campaign, calls, withheld, gave_up, sent, delivered, failed, received FROM hourly"
+    assert place.rows("SELECT campaign, calls, withheld, gave_up, sent, delivered, failed, received FROM hourly"
     ) == [("water", 2, 1, 0, 1, 1, 1, 1)]
-    assert rows_of(folder, "SELECT number, campaign, channel, language FROM store") == [
+    assert place.rows("SELECT number, campaign, channel, language FROM store") == [
         ("+911", "water", "stand", "mr")
     ]
-    assert rows_of(folder, "SELECT state, words FROM store")[0][0] in ("ready", "")
+    assert place.rows("SELECT state, words FROM store")[0][0] in ("ready", "")
 
 
-def exported(folder: Path, what: str, format: export.Format = "jsonl") -> str:
-    config = folder / "hq.toml"
-    config.write_text(f'[hq]\ndata = "{folder}"\nbroker = "mqtt://127.0.0.1"\n')
+def exported(place: Place, what: str, format: export.Format = "jsonl") -> str:
     out = io.StringIO()
-    assert export.run(config, what, format, out) == 0
+    assert export.run(place.folder / "hq.toml", what, format, out) == 0
     return out.getvalue()
 
 
-def test_exports_fold_what_came_later_into_what_came_first(store: Store, folder: Path) -> None:
+def test_exports_fold_what_came_later_into_what_came_first(store: Store, place: Place) -> None:
     box = Box(LIVED)
     one(store, box.hello())
     one(store, box.batch(1, 14))
-    calls = [json.loads(line) for line in exported(folder, "calls").splitlines()]
+    calls = [json.loads(line) for line in exported(place, "calls").splitlines()]
     hq_at = fold.rfc3339(NOW)
     assert calls[0] == {
         "id": "nashik-07:l1:0badcafe-2", "at": "2026-11-06T21:20:00.002Z", "clock_trusted": True, "box": "nashik-07",
@@ -390,29 +367,27 @@ def test_exports_fold_what_came_later_into_what_came_first(store: Store, folder:
         ("unreached", False, "+919876543210"),
         ("gave-up", True, None),
     ]
-    out, into = [json.loads(line) for line in exported(folder, "messages").splitlines()]
+    out, into = [json.loads(line) for line in exported(place, "messages").splitlines()]
     assert (out["state"], out["reason"], out["text"], out["parts"]) == ("failed", "38", "=Thanks", 1)
     assert (into["direction"], into["state"], into["text"], into["language"]) == ("in", "received", "STOP", "")
-    (told,) = [json.loads(line) for line in exported(folder, "boxes").splitlines()]
+    (told,) = [json.loads(line) for line in exported(place, "boxes").splitlines()]
     assert (told["box"], told["rows_held"], told["rows_missing"]) == ("nashik-07", 14, 0)
     for nothing in ("recordings", "answers", "cases", "consents"):
-        assert exported(folder, nothing) == ""
+        assert exported(place, nothing) == ""
 
 
-def test_a_spreadsheet_takes_no_text_for_a_formula_and_every_number_as_it_is(store: Store, folder: Path) -> None:
+def test_a_spreadsheet_takes_no_text_for_a_formula_and_every_number_as_it_is(store: Store, place: Place) -> None:
     box = Box(LIVED)
     one(store, box.hello())
     one(store, box.batch(1, 14))
-    first = next(csv.DictReader(io.StringIO(exported(folder, "messages", "csv"))))
+    first = next(csv.DictReader(io.StringIO(exported(place, "messages", "csv"))))
     assert (first["text"], first["number"]) == ("'=Thanks", "+919876543210")
-    call = next(csv.DictReader(io.StringIO(exported(folder, "calls", "csv"))))
+    call = next(csv.DictReader(io.StringIO(exported(place, "calls", "csv"))))
     assert (call["clock_trusted"], call["withheld"], call["seconds"]) == ("true", "false", "12")
 
 
-def test_an_export_of_nothing_is_refused_in_words(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    config = folder / "hq.toml"
-    config.write_text(f'[hq]\ndata = "{folder}/none"\nbroker = "mqtt://127.0.0.1"\n')
-    assert export.run(config, "calls") == 1
+def test_an_export_of_nothing_is_refused_in_words(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    assert export.run(place.folder / "hq.toml", "calls") == 1
     assert "has received nothing yet" in capsys.readouterr().err
 
 
@@ -436,9 +411,10 @@ def test_folding_is_the_same_from_a_sorted_table_and_from_a_stream(data: st.Data
         assert json.loads(folded[thing.seq].extra)["text"] == "x"
 
 
-def test_old_stores_are_migrated(folder: Path) -> None:
+def test_old_stores_are_migrated(tmp_path: Path) -> None:
     """The first schema, with rows in it from boxes that were newer than it; then brought up to date."""
-    db = sqlite3.connect(folder / "hq.db", isolation_level=None)
+    place = Place(tmp_path, "sqlite")
+    db = sqlite3.connect(tmp_path / "hq.db", isolation_level=None)
     migrations.apply(Database(db), stop_before="m002_sound")
     assert not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'recording_file'").fetchall()
     db.execute(
@@ -452,12 +428,12 @@ def test_old_stores_are_migrated(folder: Path) -> None:
     ]  # fmt: skip
     db.executemany("INSERT INTO event VALUES (1,?,?,?,?,?,?,?,?,?,?,?,?,?,1)", kept)
     db.close()
-    Store(folder / "hq.db").close()
-    assert rows_of(folder, "SELECT seq, state, due_ms FROM grievance ORDER BY seq") == [
+    place.open().close()
+    assert place.rows("SELECT seq, state, due_ms FROM grievance ORDER BY seq") == [
         (1, "contacted", 1_794_000_090_000), (4, "new", 0), (5, "new", 0),
     ]  # fmt: skip
-    assert rows_of(folder, "SELECT box, number, state FROM ordered") == [("b", 4, "refused")]
-    Store(folder / "hq.db").close()
+    assert place.rows("SELECT box, number, state FROM ordered") == [("b", 4, "refused")]
+    place.open().close()
 
 
 # ------------------------------------------------------------------------------------ what was said
@@ -491,46 +467,46 @@ SAID = [
 ]  # fmt: skip
 
 
-def things(folder: Path, what: str) -> list[dict[str, object]]:
-    return [json.loads(line) for line in exported(folder, what).splitlines()]
+def things(place: Place, what: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in exported(place, what).splitlines()]
 
 
-def test_what_was_said_is_exported(store: Store, folder: Path) -> None:
+def test_what_was_said_is_exported(store: Store, place: Place) -> None:
     box = Box(SAID)
     one(store, box.hello())
     one(store, box.batch(1, len(SAID)))
     own = {"box": "nashik-07", "line": "l1", "campaign": "water", "number": ASHA}
     theirs = {"district": "nashik", "hq_at": fold.rfc3339(NOW), "language": "hi"}
-    first, second = things(folder, "recordings")
+    first, second = things(place, "recordings")
     assert first == {
         **own, **theirs, "id": "nashik-07:l1:0badcafe-5", "at": "2026-11-06T21:20:00.005Z", "seconds": 9, "file": "",
         "tags": "water,broken", "state": "kept",
     }  # fmt: skip
     assert (second["state"], second["number"], second["language"]) == ("erased", None, "mr")
-    (answer,) = things(folder, "answers")
+    (answer,) = things(place, "answers")
     assert answer == {
         **{name: value for name, value in own.items() if name != "line"}, **theirs, "id": "nashik-07:l1:0badcafe-8",
         "call": "nashik-07:l1:0badcafe-2", "at": "2026-11-06T21:20:00.008Z", "node": "main", "key": "1",
         "value": "support", "issue": "subsidy",
     }  # fmt: skip
-    case, odd = things(folder, "cases")
+    case, odd = things(place, "cases")
     assert case == {
         **own, **theirs, "id": "nashik-07:l1:0badcafe-7", "opened": "2026-11-06T21:20:00.002Z", "state": "contacted",
         "tag": "water,broken", "due": "2026-11-06T21:21:30.000Z", "reference": "4712936",
         "recording": "nashik-07:l1:0badcafe-5",
     }  # fmt: skip
     assert odd["opened"] == odd["due"] == "2026-11-06T21:20:00.017Z" and odd["recording"] == ""
-    (consent,) = things(folder, "consents")
+    (consent,) = things(place, "consents")
     assert consent == {
         **own, **theirs, "id": "nashik-07:l1:0badcafe-9", "purpose": "reminder", "wording": "c0ffee", "channel": "call",
         "at": "2026-11-06T21:20:00.009Z", "evidence": "key 1", "call": "nashik-07:l1:0badcafe-2",
     }  # fmt: skip
     for what in ("recordings", "answers", "cases", "consents"):
-        rows = list(csv.DictReader(io.StringIO(exported(folder, what, "csv"))))
+        rows = list(csv.DictReader(io.StringIO(exported(place, what, "csv"))))
         assert rows[0]["number"] == ASHA and rows[0]["district"] == "nashik", what
 
 
-def test_a_recordings_file_is_told_once_it_is_whole(store: Store, folder: Path) -> None:
+def test_a_recordings_file_is_told_once_it_is_whole(store: Store, place: Place) -> None:
     box = Box(SAID)
     one(store, box.hello())
     one(store, box.batch(1, len(SAID)))
@@ -539,33 +515,34 @@ def test_a_recordings_file_is_told_once_it_is_whole(store: Store, folder: Path) 
     for offset in (0, wire.MAX_CHUNK):
         chunk = sound[offset : offset + wire.MAX_CHUNK]
         parcel = wire.Parcel(box.store, 5, "opus", len(sound), digest, offset, chunk)
-        assert things(folder, "recordings")[0]["file"] == ""
+        assert things(place, "recordings")[0]["file"] == ""
         store.take([(box.topic, wire.pack_parcel(parcel))], NOW)
-    file = str(things(folder, "recordings")[0]["file"])
-    assert file == "recordings/nashik-07/0badcafe-5.opus" and (folder / file).read_bytes() == sound
+    file = str(things(place, "recordings")[0]["file"])
+    assert file == "recordings/nashik-07/0badcafe-5.opus" and (place.folder / file).read_bytes() == sound
 
 
-def test_calls_that_we_placed_are_calls_and_count_for_no_caller(store: Store, folder: Path) -> None:
+def test_calls_that_we_placed_are_calls_and_count_for_no_caller(store: Store, place: Place) -> None:
     """Neither their first rows nor their amendments are in the hourly counts; a call that was talked is one call."""
     box = Box(SAID)
     one(store, box.hello())
     one(store, box.batch(1, len(SAID)))
-    assert [(call["outcome"], call["seconds"]) for call in things(folder, "calls")] == [
+    assert [(call["outcome"], call["seconds"]) for call in things(place, "calls")] == [
         ("talked", 41),
         ("called-back", 20),
     ]
-    assert rows_of(folder, "SELECT sum(calls), sum(gave_up), sum(sent) FROM hourly") == [(1, 0, 1)]
-    assert rows_of(folder, "SELECT last_call_ms FROM store") == [(SAID[1].at_ms,)]
+    counts = "SELECT sum(calls) AS calls, sum(gave_up) AS gave_up, sum(sent) AS sent FROM hourly"
+    assert place.rows(counts) == [(1, 0, 1)]
+    assert place.rows("SELECT last_call_ms FROM store") == [(SAID[1].at_ms,)]
 
 
-def test_cases_are_kept_as_they_stand(store: Store, folder: Path) -> None:
+def test_cases_are_kept_as_they_stand(store: Store, place: Place) -> None:
     box = Box(SAID)
     one(store, box.hello())
     one(store, box.batch(1, 10))
     kept = "SELECT seq, state, due_ms FROM grievance ORDER BY seq"
-    assert rows_of(folder, kept) == [(7, "new", 1_794_000_090_000)]
+    assert place.rows(kept) == [(7, "new", 1_794_000_090_000)]
     one(store, box.batch(11, len(SAID)))
-    assert rows_of(folder, kept) == [(7, "contacted", 1_794_000_090_000), (17, "new", 0)]
+    assert place.rows(kept) == [(7, "contacted", 1_794_000_090_000), (17, "new", 0)]
 
 
 @pytest.mark.parametrize(
@@ -577,10 +554,10 @@ def test_cases_are_kept_as_they_stand(store: Store, folder: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("kind", ["store", "line", "order", "case", "recording", "answer", "consent", "message"])
-def test_whatever_a_row_says_stops_nobody(store: Store, folder: Path, kind: str, extra: str) -> None:
+def test_whatever_a_row_says_stops_nobody(store: Store, place: Place, kind: str, extra: str) -> None:
     """JSON can name halves of letters and numbers without end, which no database takes."""
     box = Box([row(1, 0, kind, "x", extra), row(2, 1, kind, "y", extra)])
     one(store, box.hello())
     assert one(store, box.batch(1, 2)).mark == 2
     for what in ("calls", "messages", "recordings", "answers", "cases", "consents"):
-        exported(folder, what).encode()
+        exported(place, what).encode()

@@ -20,8 +20,10 @@ from edge.events import GENESIS, Row
 from sync import mqtt, orders, uplink, wire
 from sync.courier import Pace
 from sync.hq import orders as desk
-from sync.hq import receiver, sql
+from sync.hq import receiver, stores
 from sync.hq.store import Store
+from tests.hqs import Place, config_of, either  # noqa: F401
+from tests.postgres import postgres  # noqa: F401
 from tests.test_hq_store import Box
 from tests.test_hq_store import row as ledger_row
 from tests.test_receiver import World, mosquitto, settings, until
@@ -79,34 +81,40 @@ def test_any_text_is_refused_in_words(verb: str, args: str) -> None:
 
 
 @pytest.fixture
-def hq(tmp_path: Path) -> Iterator[Store]:
+def hq(place: Place) -> Iterator[Store]:
     """HQ, which box nashik-07 with its line l1 has spoken to."""
-    store = Store(tmp_path / "hq.db")
-    box = Box([ledger_row(1, 0, "store", "0badcafe", BORN)])
-    store.take([box.hello(), box.batch(1, 1)], NOW)
+    store = place.open()
+    greet(store)
     yield store
     store.close()
 
 
-def give(data: Path, verb: str, *particulars: str, box: str = "nashik-07", line: str = "l1") -> int:
-    return desk.give(receiver.settings.load(settings(data)), box, line, verb, particulars, "asha", NOW)
+def greet(store: Store) -> None:
+    box = Box([ledger_row(1, 0, "store", "0badcafe", BORN)])
+    store.take([box.hello(), box.batch(1, 1)], NOW)
 
 
-def outbox_of(data: Path, answered: Iterable[tuple[str, int]] = ()) -> desk.Outbox:
-    return desk.Outbox(lambda: sql.sqlite(data / "desk.db", reading=True, patience_s=0.1), answered)
+def outbox_of(place: Place, answered: Iterable[tuple[str, int]] = ()) -> desk.Outbox:
+    return desk.Outbox(lambda: stores.desk(place.config, reading=True), answered)
 
 
-def test_orders_of_a_box_are_numbered_without_a_gap(tmp_path: Path, hq: Store) -> None:
-    assert [give(tmp_path, "call-back", VOTER), give(tmp_path, "case", "4712936", "contacted")] == [1, 2]
+def give(place: Place, verb: str, *particulars: str, box: str = "nashik-07", line: str = "l1") -> int:
+    return desk.give(place.config, box, line, verb, particulars, "asha", NOW)
+
+
+def test_orders_of_a_box_are_numbered_without_a_gap(place: Place, hq: Store) -> None:
+    assert [give(place, "call-back", VOTER), give(place, "case", "4712936", "contacted")] == [1, 2]
     with pytest.raises(desk.Refused):
-        give(tmp_path, "call-back", "not a number")
-    assert give(tmp_path, "call-back", VOTER, "roads") == 3
-    with closing(sqlite3.connect(tmp_path / "desk.db")) as db:
-        assert db.execute("SELECT number, line, verb, args, by FROM orders WHERE number <> 2").fetchall() == [
+        give(place, "call-back", "not a number")
+    assert give(place, "call-back", VOTER, "roads") == 3
+    with stores.desk(place.config, reading=True) as db:
+        found = db.rows("SELECT number, line, verb, args, by FROM orders WHERE number <> 2 ORDER BY number")
+        assert [tuple(row.values()) for row in found] == [
             (1, "l1", "call-back", f'{{"number":"{VOTER}","campaign":"water"}}', "asha"),
             (3, "l1", "call-back", f'{{"number":"{VOTER}","campaign":"roads"}}', "asha"),
         ]
-    assert (tmp_path / "desk.db").stat().st_mode & 0o077 == 0, "numbers lie in it"
+    if db.kind == "sqlite":
+        assert (place.folder / "desk.db").stat().st_mode & 0o077 == 0, "numbers lie in it"
 
 
 @pytest.mark.parametrize(
@@ -123,24 +131,24 @@ def test_orders_of_a_box_are_numbered_without_a_gap(tmp_path: Path, hq: Store) -
     ],
 )  # fmt: skip
 def test_what_cannot_be_ordered_is_refused_in_words(
-    tmp_path: Path, hq: Store, given: dict[str, object], why: str
+    place: Place, hq: Store, given: dict[str, object], why: str
 ) -> None:
     told = {"box": "nashik-07", "line": "l1", "verb": "case", "particulars": ("4712936", "resolved"), **given}
     with pytest.raises(desk.Refused, match=why) as refused:
-        desk.give(receiver.settings.load(settings(tmp_path)), **told, by="asha", now_ms=NOW)  # type: ignore[arg-type]
-    assert VOTER[1:] not in str(refused.value) and outbox_of(tmp_path).look() == set()
+        desk.give(place.config, **told, by="asha", now_ms=NOW)  # type: ignore[arg-type]
+    assert VOTER[1:] not in str(refused.value) and outbox_of(place).look() == set()
 
 
-def test_a_number_is_never_given_twice_even_when_the_desks_file_was_lost(tmp_path: Path, hq: Store) -> None:
+def test_a_number_is_never_given_twice_even_when_the_desks_file_was_lost(place: Place, hq: Store) -> None:
     box = Box([ledger_row(1, 0, "store", "0badcafe", BORN), ledger_row(2, 0, "order", "done", '{"order":7}')])
     hq.take([box.hello(), box.batch(1, 2)], NOW)
-    assert give(tmp_path, "call-back", VOTER) == 8
+    assert give(place, "call-back", VOTER) == 8
 
 
 def test_the_command_says_what_it_did_and_never_the_number(
-    tmp_path: Path, hq: Store, capsys: pytest.CaptureFixture[str]
+    place: Place, hq: Store, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = str(settings(tmp_path))
+    file = str(place.folder / "hq.toml")
     assert cli.main(["hq", "order", file, "nashik-07", "l1", "call-back", VOTER]) == 0
     assert cli.main(["hq", "order", file, "nashik-07", "-", "opt-out", VOTER]) == 0
     assert cli.main(["hq", "order", file, "nashik-07", "l1", "sms", VOTER, "hi", "नमस्ते"]) == 0
@@ -148,13 +156,13 @@ def test_the_command_says_what_it_did_and_never_the_number(
     assert cli.main(["hq", "order", file, "nashik-07", "l2", "call-back", VOTER]) == 1
     told = capsys.readouterr()
     assert told.out.startswith("order 1 for nashik-07, line l1: written down")
-    with closing(sqlite3.connect(tmp_path / "desk.db")) as db:
-        assert db.execute("SELECT line, args FROM orders WHERE number > 1 ORDER BY id").fetchall() == [
-            ("l1", f'{{"number":"{VOTER}"}}'),
-            ("l1", f'{{"number":"{VOTER}","language":"hi","text":"नमस्ते","campaign":"water"}}'),
+    with stores.desk(place.config, reading=True) as db:
+        assert db.rows("SELECT line, args FROM orders WHERE number > 1 ORDER BY id") == [
+            {"line": "l1", "args": f'{{"number":"{VOTER}"}}'},
+            {"line": "l1", "args": f'{{"number":"{VOTER}","language":"hi","text":"नमस्ते","campaign":"water"}}'},
         ]
-        logged = db.execute("SELECT who, role, did, what, reason FROM audit ORDER BY id").fetchall()
-    assert [entry[1:4] for entry in logged][1:] == [
+        logged = db.rows("SELECT who, role, did, what, reason FROM audit ORDER BY id")
+    assert [tuple(entry.values())[1:4] for entry in logged][1:] == [
         ("console", "ordered opt-out", "nashik-07 order 2"), ("console", "ordered sms", "nashik-07 order 3"),
     ] and VOTER[1:] not in repr(logged)  # fmt: skip
     assert "call-back: its number is not one" in told.err and "has no line 'l2'; known: l1" in told.err
@@ -173,12 +181,12 @@ def test_a_desk_without_a_headquarters_says_so(tmp_path: Path, capsys: pytest.Ca
 # ---------------------------------------------------------------------------------- in the receiver
 
 
-def test_an_outbox_tells_what_is_new_and_keeps_what_is_not_answered(tmp_path: Path, hq: Store) -> None:
-    outbox = outbox_of(tmp_path)
+def test_an_outbox_tells_what_is_new_and_keeps_what_is_not_answered(place: Place, hq: Store) -> None:
+    outbox = outbox_of(place)
     assert outbox.look() == set()
-    give(tmp_path, "call-back", VOTER)
+    give(place, "call-back", VOTER)
     assert outbox.look() == {"nashik-07"} and outbox.look() == set()
-    give(tmp_path, "case", "4712936", "contacted")
+    give(place, "case", "4712936", "contacted")
     assert outbox.look() == {"nashik-07"}
     told = [wire.unpack(payload) for payload in outbox.waiting("nashik-07")]
     assert told == [
@@ -188,20 +196,24 @@ def test_an_outbox_tells_what_is_new_and_keeps_what_is_not_answered(tmp_path: Pa
     outbox.done("nashik-07", 1)
     outbox.done("nashik-07", 99)
     assert len(outbox.waiting("nashik-07")) == 1 and outbox.waiting("b9") == []
-    again = outbox_of(tmp_path, [("nashik-07", 1)])
+    again = outbox_of(place, [("nashik-07", 1)])
     assert again.look() == {"nashik-07"} and len(again.waiting("nashik-07")) == 1, "after a restart"
 
 
-def test_a_desks_file_that_cannot_be_read_is_read_later(tmp_path: Path, hq: Store) -> None:
-    outbox = outbox_of(tmp_path)
+def test_a_desks_file_that_cannot_be_read_is_read_later(tmp_path: Path) -> None:
+    place = Place(tmp_path, "sqlite")
+    store = place.open()
+    greet(store)
+    store.close()
+    outbox = outbox_of(place)
     (tmp_path / "desk.db").write_bytes(b"not yet a database, and long enough to be looked at" * 20)
     assert outbox.look() == set()
     (tmp_path / "desk.db").unlink()
-    give(tmp_path, "call-back", VOTER)
+    give(place, "call-back", VOTER)
     assert outbox.look() == {"nashik-07"}
 
 
-def test_an_answer_in_a_ledger_ends_an_order(tmp_path: Path, hq: Store) -> None:
+def test_an_answer_in_a_ledger_ends_an_order(place: Place, hq: Store) -> None:
     rows = [
         ledger_row(1, 0, "store", "0badcafe", BORN),
         ledger_row(2, 0, "order", "refused", '{"order":1,"why":"quiet hours \\ud800"}'),
@@ -213,8 +225,7 @@ def test_an_answer_in_a_ledger_ends_an_order(tmp_path: Path, hq: Store) -> None:
     hq.take([box.hello(), box.batch(1, len(rows))], NOW)
     assert hq.answered == [("nashik-07", 1), ("nashik-07", 1)]
     assert hq.ordered() == [("nashik-07", 1)], "its first answer counts"
-    with closing(sqlite3.connect(tmp_path / "hq.db")) as db:
-        assert db.execute("SELECT state, why FROM ordered").fetchall() == [("refused", "quiet hours ?")]
+    assert place.rows("SELECT state, why FROM ordered") == [("refused", "quiet hours ?")]
     hq.take([], NOW)
     assert hq.answered == [] and hq.greeted == set()
 
@@ -222,25 +233,25 @@ def test_an_answer_in_a_ledger_ends_an_order(tmp_path: Path, hq: Store) -> None:
 NONSENSE = ("", '{"order":"1"}', '{"order":-1}', '{"order":true}', '{"order":1e9}', f'{{"order":{10**30}}}')
 
 
-def test_orders_are_repeated_after_each_hello(tmp_path: Path, hq: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_orders_are_repeated_after_each_hello(place: Place, hq: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     hq.close()
-    made = receiver.Receiver(receiver.settings.load(settings(tmp_path)))
+    made = receiver.Receiver(place.config)
     sent: list[tuple[str, wire.Message]] = []
     monkeypatch.setattr(made._link, "publish", lambda topic, payload, qos=1: sent.append((topic, wire.unpack(payload))))
-    give(tmp_path, "call-back", VOTER)
+    give(place, "call-back", VOTER)
     made._order(made._outbox.look())
     assert [topic for topic, _ in sent] == [wire.topic("nashik", "nashik-07", "down")], "at once when it is new"
     box = Box([ledger_row(1, 0, "store", "0badcafe", BORN), ledger_row(2, 0, "order", "done", '{"order":1}')])
 
     def hear(topic: str, payload: bytes) -> list[str]:
         sent.clear()
-        made._take([mqtt.Heard(1, topic, payload, 1, 1, 0.0)])
+        made._take([receiver.arrived(mqtt.Heard(1, topic, payload, 1, 1, 0.0))])
         return [type(message).__name__ for _, message in sent]
 
     assert hear(*box.hello(1)) == ["Ack", "Order"] and hear(*box.hello(1)) == ["Ack", "Order"]
     assert hear(*box.batch(2, 2)) == ["Ack"]
     assert hear(*box.hello(2)) == ["Ack"], "answered"
-    give(tmp_path, "case", "4712936", "resolved")
+    give(place, "case", "4712936", "resolved")
     made._order(made._outbox.look() | {"nobody"})
     assert hear(*box.hello(2)) == ["Ack", "Order"]
     made._store.close()
@@ -323,15 +334,14 @@ def test_an_order_goes_from_the_desk_to_the_line_and_its_answer_back() -> None:
             world.start(name)
         world.everything_once()
         world.stop("uplink")
-        config = receiver.settings.load(world.hq_file)
-        number = desk.give(config, "b1", "l1", "call-back", [VOTER], "asha", NOW)
+        number = desk.give(config_of(world.hq), "b1", "l1", "call-back", [VOTER], "asha", NOW)
         world.kill("receiver")
         for name in ("uplink", "receiver"):
             world.start(name)
         until(lambda: at_line.pending(world.box, "l1"))
         (order,) = at_line.pending(world.box, "l1")
         assert (order.hq, order.verb, order.args["number"]) == (number, "call-back", VOTER)
-        second = desk.give(config, "b1", "l1", "case", ["4712936", "contacted"], "asha", NOW)
+        second = desk.give(config_of(world.hq), "b1", "l1", "case", ["4712936", "contacted"], "asha", NOW)
         until(lambda: len(at_line.pending(world.box, "l1")) == 2)
         with closing(sqlite3.connect(world.box / "ledgers" / "l1.db", isolation_level=None)) as db:
             chain = db.execute("SELECT chain FROM event WHERE seq = 1").fetchone()[0]

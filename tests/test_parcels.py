@@ -239,7 +239,7 @@ def cut(road: SoundRoad, payload: bytes) -> None:
     def out(*_: object) -> None:
         raise Cut
 
-    road.store._settle = out  # type: ignore[method-assign]
+    road.store._alarms = out  # type: ignore[method-assign]
     with pytest.raises(Cut):
         road.store.take([(UP, payload)], road.at_ms)
     road.store.close()

@@ -29,7 +29,7 @@ from bench import road, voters
 from edge import recordings
 from edge.events import GENESIS
 from sync import broker, mqtt, wire
-from sync.hq import config, receiver
+from sync.hq import config, receiver, reports
 
 KILLS = 5 * int(os.environ.get("MISCALL_PROOF", "1"))
 mosquitto = pytest.mark.skipif(
@@ -39,22 +39,19 @@ mosquitto = pytest.mark.skipif(
 # A receiver that acknowledges before its commit: only every 30th transaction really ends.
 EARLY = """
 import sys
-from sync.hq import receiver, store
-class Late:
-    def __init__(self, db): self.db, self.left = db, 30
-    def __getattr__(self, name): return getattr(self.db, name)
-    def execute(self, sql, *values):
-        if sql == "COMMIT":
-            self.left -= 1
-            if self.left: return
+from sync.hq import receiver, sql, store
+class Late(sql.Db):
+    left = 30
+    def begin(self):
+        if not self.raw.in_transaction: super().begin()
+    def commit(self):
+        self.left -= 1
+        if not self.left:
             self.left = 30
-        elif sql.startswith("BEGIN") and self.db.in_transaction: return
-        return self.db.execute(sql, *values)
-made = store.Store.__init__
-def patched(self, *given):
-    made(self, *given)
-    self._db = Late(self._db)
-store.Store.__init__ = patched
+            super().commit()
+made = store.Store._start
+def patched(self, db, *given): made(self, Late(db.raw, db.kind), *given)
+store.Store._start = patched
 sys.exit(receiver.run(sys.argv[1]))
 """
 
@@ -419,18 +416,28 @@ def test_an_error_of_the_store_comes_out_of_the_loop(tmp_path: Path, monkeypatch
     def full(*_: object) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
-    monkeypatch.setattr(made._store, "take", full)
-    made._inbox.put(mqtt.Heard(1, "miscall/1/00/b1/up", b"x", 1, 1, time.monotonic()))
+    monkeypatch.setattr(made._store, "commit", full)
+    made._came.put(mqtt.Heard(1, "miscall/1/00/b1/up", b"x", 1, 1, time.monotonic()))
     with pytest.raises(sqlite3.OperationalError):
+        made.run()
+
+
+def test_an_error_of_the_thread_that_reads_comes_out_of_the_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = receiver.Receiver(config.load(settings(tmp_path)), reconnect_s=0.01)
+    monkeypatch.setattr(receiver.intake, "read", lambda topic, payload: 1 // 0)
+    made._came.put(mqtt.Heard(1, "miscall/1/00/b1/up", b"x", 1, 1, time.monotonic()))
+    with pytest.raises(ZeroDivisionError):
         made.run()
 
 
 def test_acknowledgements_stretch_when_payloads_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = receiver.Receiver(config.load(settings(tmp_path)))
     asked: list[int] = []
-    monkeypatch.setattr(made._store, "take", lambda messages, now_ms, next_s: asked.append(next_s) or [])
+    monkeypatch.setattr(made._store, "commit", lambda messages, now_ms, next_s: asked.append(next_s) or [])
     for waited in (0, 3, 3600):
-        made._take([mqtt.Heard(1, "t", b"x", 1, 1, time.monotonic() - waited)])
+        made._take([receiver.arrived(mqtt.Heard(1, "t", b"x", 1, 1, time.monotonic() - waited))])
     assert asked == [0, 15, 120]
 
 
@@ -467,3 +474,55 @@ def test_what_a_good_file_says(tmp_path: Path) -> None:
     with pytest.raises(config.ConfigError) as told:
         config.load(bad)
     assert "secret" not in str(told.value)
+
+
+# ----------------------------------------------------------------------------------- several of them
+
+POSTGRES = 'store = "postgresql://hq:secret@127.0.0.1:1/miscall"\n'
+
+
+@pytest.mark.parametrize("store", ["postgresql://127.0.0.1", "postgresql://h:0/x", "mysql://h/x", "postgresql://[/x"])
+def test_a_store_that_is_none_is_refused_without_its_address(tmp_path: Path, store: str) -> None:
+    with pytest.raises(config.ConfigError, match=r"hq\.store: this is no store; allowed") as told:
+        config.load(settings(tmp_path, f'store = "{store}"\n'))
+    assert store not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("more", "name"),
+    [
+        ("", "receiver"), ('shards = "00-31"', "receiver"), (POSTGRES, "receiver"),
+        (POSTGRES + 'shards = "00-31"', "receiver-00-31"), (POSTGRES + 'shards = "31,00-30"', "receiver-00-31"),
+        (POSTGRES + 'shards = "07,09-11"', "receiver-07_09-11"),
+        (POSTGRES + 'shards = "01,03,05,07,09"', "receiver-4118fc66"),
+    ],
+)  # fmt: skip
+def test_a_receiver_has_the_name_of_its_shards(tmp_path: Path, more: str, name: str) -> None:
+    assert receiver.name(config.load(settings(tmp_path, more))) == name
+
+
+def test_on_postgresql_the_same_shards_are_refused_and_others_are_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with receiver.lock(tmp_path, "receiver-00-31"):
+        assert receiver.run(settings(tmp_path, POSTGRES + 'shards = "00-31"')) == 1
+        assert "already at work" in capsys.readouterr().err
+        assert receiver.run(settings(tmp_path, POSTGRES + 'shards = "32-63"')) == 1
+    told = capsys.readouterr().err
+    assert "cannot be reached" in told and "already" not in told and "secret" not in told
+
+
+def test_the_page_is_told_of_the_receiver_that_is_worst(tmp_path: Path) -> None:
+    def tell(name: str, state: str, words: str, updated_ms: int = 1000) -> None:
+        told = {"state": state, "words": words, "since_ms": 1000, "updated_ms": updated_ms}
+        (tmp_path / f"receiver{name}.json").write_text(json.dumps(told))
+
+    assert reports.receiver(tmp_path, 1000).state == "absent"
+    tell("-00-31", "connected", "connected to the broker")
+    assert reports.receiver(tmp_path, 1000).state == "connected"
+    tell("-32-63", "offline", "no way to the broker")
+    assert reports.receiver(tmp_path, 1000) == ("offline", "no way to the broker", 1000)
+    tell("-32-63", "connected", "connected to the broker", updated_ms=-reports.DEAF_MS)
+    assert reports.receiver(tmp_path, 1000).state == "silent"
+    tell("-32-63", "connected", "connected to the broker")
+    assert reports.receiver(tmp_path, 1000).state == "connected"

@@ -21,9 +21,10 @@ _LOOPBACK = r"(127\.0\.0\.1|\[?::1\]?|localhost):\d+"
 
 @dataclass(frozen=True, slots=True)
 class HqConfig:
-    """Headquarters. `shards` are those that this receiver owns; `listen` is "" when the page is switched off;
-    `origin` is where a proxy with TLS shows it, "https://hq.example.org", or "" when browsers come to `listen` itself;
-    `ca`, `cert`, `key` are PEM files for an mqtts broker, or None."""
+    """Headquarters. `store` is "sqlite" or the address of a PostgreSQL database; `shards` are those that this receiver
+    owns; `listen` is "" when the page is switched off; `origin` is where a proxy with TLS shows it,
+    "https://hq.example.org", or "" when browsers come to `listen` itself; `tariff` is what things cost, where it is
+    told; `ca`, `cert`, `key` are PEM files for an mqtts broker, or None."""
 
     path: Path
     data: Path
@@ -47,7 +48,7 @@ def load(path: Path | str) -> HqConfig:
         path=file,
         data=file.parent / hq.text("data"),
         broker=_broker(hq),
-        store=hq.text("store", "sqlite", choices=("sqlite",)),
+        store=_store(hq),
         shards=_shards(hq),
         listen=web.text("listen", "127.0.0.1:8800", pattern=LISTEN, allowed='"host:port", or "" to switch it off'),
         ca=_file(hq, "ca", file.parent),
@@ -76,6 +77,20 @@ def _broker(table: settings.Table) -> str:
     if url and not good:  # the value is not shown: there may be a password in it
         table.refuse("broker", "this is no broker", "mqtt://host:port or mqtts://user:password@host:port")
     return url
+
+
+def _store(table: settings.Table) -> str:
+    store = table.text("store", "sqlite")
+    if store == "sqlite":
+        return store
+    try:
+        parts = urlsplit(store)
+        good = parts.scheme in ("postgresql", "postgres") and parts.port != 0 and bool(parts.path.strip("/"))
+    except ValueError:
+        good = False
+    if not good:  # the value is not shown: there may be a password in it
+        table.refuse("store", "this is no store", '"sqlite", or postgresql://user:password@host:port/database')
+    return store
 
 
 def _file(table: settings.Table, key: str, base: Path) -> Path | None:

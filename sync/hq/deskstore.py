@@ -7,6 +7,7 @@ the desk has its tables in a migration of its own.
 from __future__ import annotations
 
 from sync.hq.doors import tables as doors
+from sync.hq.schema import one_at_a_time
 from sync.hq.sql import Db
 
 _ORDERS = """
@@ -27,9 +28,8 @@ def migrate(db: Db) -> None:
     done = _done(db)
     if done >= {number for number, _ in MIGRATIONS}:
         return
-    with db.transaction():
+    with one_at_a_time(db):
         db.build("CREATE TABLE IF NOT EXISTS migration (number INTEGER PRIMARY KEY) STRICT")
-        db.lock("migration")  # two processes may start at once
         done = _done(db)
         for number, ddl in MIGRATIONS:
             if number not in done:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import csv
 import json
-import sqlite3
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,7 +21,8 @@ from typing import Literal, TextIO
 from edge import fold
 from edge.events import Row
 from sync.hq import config as settings
-from sync.hq import recordings
+from sync.hq import recordings, sql, stores
+from sync.hq.sql import Db
 
 WHAT = ("calls", "messages", "boxes", "recordings", "answers", "cases", "consents")
 Format = Literal["jsonl", "csv"]
@@ -34,39 +34,39 @@ _KINDS = {
 _EXACT = ("number",)  # columns that CSV leaves as they are
 _FIELDS = ", ".join(f'"{name}"' for name in Row._fields)
 _FIRSTS = (
-    f'SELECT {_FIELDS}, hq_ms FROM event WHERE store_id = ? AND kind = ? AND "of" = 0 AND seq > ?'
+    f'SELECT {_FIELDS}, hq_ms FROM event WHERE store_id = :id AND kind = :kind AND "of" = 0 AND seq > :after'
     f" ORDER BY seq LIMIT {_PAGE}"
 )
-_AMENDMENTS = f'SELECT {_FIELDS} FROM event WHERE store_id = ? AND "of" > 0 AND "of" BETWEEN ? AND ? ORDER BY "of", seq'
-_WHOLE = "SELECT codec FROM recording_file WHERE store_id = ? AND seq = ? AND done_ms IS NOT NULL"
+_AMENDMENTS = (
+    f'SELECT {_FIELDS} FROM event WHERE store_id = :id AND "of" > 0 AND "of" BETWEEN :first AND :last'
+    ' ORDER BY "of", seq'
+)
+_WHOLE = "SELECT codec FROM recording_file WHERE store_id = :id AND seq = :seq AND done_ms IS NOT NULL"
 _STORES = (
-    "SELECT store.id, store.box, line, store, box.district, language FROM store LEFT JOIN box USING (box)"
-    " ORDER BY store.box, line, store.id"
+    "SELECT s.id, s.box, s.line, s.store, b.district, s.language FROM store AS s LEFT JOIN box AS b ON b.box = s.box"
+    " ORDER BY s.box, s.line, s.id"
 )
 _BOXES = (
-    "SELECT box.box, district, timezone, box.seen_ms, count(store.id) AS stores, sum(hwm) AS held, sum(last) AS told,"
-    " min(coalesce(complete_ms, 0)) AS complete_ms, max(last_call_ms) AS last_call_ms"
-    " FROM box LEFT JOIN store ON store.box = box.box GROUP BY box.box ORDER BY box.box"
+    "SELECT b.box, b.district, b.timezone, b.seen_ms, count(s.id) AS ledgers, coalesce(sum(s.hwm), 0) AS held,"
+    " coalesce(sum(s.last), 0) AS told, min(coalesce(s.complete_ms, 0)) AS complete_ms,"
+    " max(s.last_call_ms) AS last_call_ms"
+    " FROM box AS b LEFT JOIN store AS s ON s.box = b.box GROUP BY b.box ORDER BY b.box"
 )
 
 
 def run(config_path: Path | str, what: str, format: Format = "jsonl", out: TextIO | None = None) -> int:
     """Write every object of `what` to `out` (stdout). 0, or 1 after one line on stderr that says what to do."""
     try:
-        path = settings.load(config_path).data / "hq.db"
-        if not path.exists():
-            print(f"{path}: headquarters has received nothing yet: start `miscall hq run`", file=sys.stderr)
-            return 1
-        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
-        try:
+        with stores.events(settings.load(config_path)) as db:
             _write(_told(db, what), format, out or sys.stdout)
-        finally:
-            db.close()
     except settings.ConfigError as error:
         print(error, file=sys.stderr)
         return 1
-    except sqlite3.Error as error:
-        print(f"{path}: cannot be read: {error}", file=sys.stderr)
+    except stores.Absent as error:
+        print(error, file=sys.stderr)
+        return 1
+    except sql.errors() as error:
+        print(f"{config_path}: the store cannot be read: {stores.words(error)}", file=sys.stderr)
         return 1
     return 0
 
@@ -87,50 +87,50 @@ def _cell(value: object) -> object:
     return str(value).lower() if isinstance(value, bool) else value
 
 
-def _told(db: sqlite3.Connection, what: str) -> Iterator[fold.Told]:
+def _told(db: Db, what: str) -> Iterator[fold.Told]:
     return _boxes(db) if what == "boxes" else _things(db, _KINDS[what])
 
 
-def _things(db: sqlite3.Connection, kind: str) -> Iterator[fold.Told]:
-    for number, box, line, store, district, language in db.execute(_STORES).fetchall():
-        place, tell = fold.Place(box, line, store), fold.TELL[kind]
-        for row, hq_ms in _folded(db, number, kind):
-            told = {**tell(row, place), "district": district or "", "hq_at": fold.rfc3339(hq_ms)}
-            told.setdefault("language", fold.language(row) or language)
+def _things(db: Db, kind: str) -> Iterator[fold.Told]:
+    for ledger in db.rows(_STORES):
+        place, tell = fold.Place(ledger["box"], ledger["line"], ledger["store"]), fold.TELL[kind]
+        for row, hq_ms in _folded(db, ledger["id"], kind):
+            told = {**tell(row, place), "district": ledger["district"] or "", "hq_at": fold.rfc3339(hq_ms)}
+            told.setdefault("language", fold.language(row) or ledger["language"])
             if kind == "recording":
-                told["file"] = _file(db, number, row, place)
+                told["file"] = _file(db, ledger["id"], row, place)
             yield told
 
 
-def _file(db: sqlite3.Connection, number: int, row: Row, place: fold.Place) -> str:
-    whole = db.execute(_WHOLE, (number, row.seq)).fetchone()
-    return recordings.where(place.box, place.store, row.seq, whole[0]) if whole else ""
+def _file(db: Db, number: int, row: Row, place: fold.Place) -> str:
+    codec = db.value(_WHOLE, id=number, seq=row.seq)
+    return recordings.where(place.box, place.store, row.seq, codec) if codec else ""
 
 
-def _folded(db: sqlite3.Connection, number: int, kind: str) -> Iterator[tuple[Row, int]]:
+def _folded(db: Db, number: int, kind: str) -> Iterator[tuple[Row, int]]:
     """A ledger's things of one kind as they stand now, each with the time of its first row's arrival."""
     after = 0
-    while page := db.execute(_FIRSTS, (number, kind, after)).fetchall():
-        first, after = page[0][0], page[-1][0]
+    while page := db.rows(_FIRSTS, id=number, kind=kind, after=after):
+        first, after = page[0]["seq"], page[-1]["seq"]
         amendments: dict[int, list[Sequence[object]]] = {}
-        for row in db.execute(_AMENDMENTS, (number, first, after)):
-            amendments.setdefault(row[1], []).append(row)
-        for *values, hq_ms in page:
-            for thing in fold.fold([values, *amendments.get(values[0], ())]):
+        for row in db.rows(_AMENDMENTS, id=number, first=first, last=after):
+            amendments.setdefault(row["of"], []).append(list(row.values()))
+        for told in page:
+            *values, hq_ms = told.values()
+            for thing in fold.fold([values, *amendments.get(told["seq"], ())]):
                 yield thing, hq_ms
 
 
-def _boxes(db: sqlite3.Connection) -> Iterator[fold.Told]:
-    rows = db.execute(_BOXES).fetchall()
-    for box, district, timezone, seen_ms, stores, held, told, complete_ms, last_call_ms in rows:
+def _boxes(db: Db) -> Iterator[fold.Told]:
+    for row in db.rows(_BOXES):
         yield {
-            "box": box,
-            "district": district,
-            "timezone": timezone,
-            "seen_at": fold.rfc3339(seen_ms),
-            "ledgers": stores,
-            "rows_held": held or 0,
-            "rows_missing": max(0, (told or 0) - (held or 0)),
-            "complete_at": fold.rfc3339(complete_ms) if complete_ms else None,
-            "last_call_at": fold.rfc3339(last_call_ms) if last_call_ms else None,
+            "box": row["box"],
+            "district": row["district"],
+            "timezone": row["timezone"],
+            "seen_at": fold.rfc3339(row["seen_ms"]),
+            "ledgers": row["ledgers"],
+            "rows_held": row["held"],
+            "rows_missing": max(0, row["told"] - row["held"]),
+            "complete_at": fold.rfc3339(row["complete_ms"]) if row["complete_ms"] else None,
+            "last_call_at": fold.rfc3339(row["last_call_ms"]) if row["last_call_ms"] else None,
         }

@@ -16,23 +16,23 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from sync import wire
+from sync.hq.sql import Db
 
 FOLDER = "recordings"
 CODECS = ("opus",)
 WRONG_MOST = 3
 
-_FILE = "SELECT bytes, sha256, have, wrong, done_ms FROM recording_file WHERE store_id = ? AND seq = ?"
-_KNOWN = "SELECT 1 FROM event WHERE store_id = ? AND seq = ? AND kind = 'recording' AND \"of\" = 0"
+_FILE = "SELECT bytes, sha256, have, wrong, done_ms FROM recording_file WHERE store_id = :store_id AND seq = :seq"
+_KNOWN = "SELECT 1 AS known FROM event WHERE store_id = :store_id AND seq = :seq AND kind = 'recording' AND \"of\" = 0"
 _KEEP = (
-    "INSERT INTO recording_file VALUES (?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET codec = excluded.codec,"
-    " bytes = excluded.bytes, sha256 = excluded.sha256, have = excluded.have, wrong = excluded.wrong,"
-    " done_ms = excluded.done_ms"
+    "INSERT INTO recording_file VALUES (:store_id, :seq, :codec, :bytes, :sha256, :have, :wrong, :done_ms)"
+    " ON CONFLICT (store_id, seq) DO UPDATE SET codec = excluded.codec, bytes = excluded.bytes,"
+    " sha256 = excluded.sha256, have = excluded.have, wrong = excluded.wrong, done_ms = excluded.done_ms"
 )
 
 
@@ -58,20 +58,20 @@ class _File:
 class Recordings:
     """The folder below `data`, written by the store of `db` alone. `alarm` is told box, store, kind and words."""
 
-    def __init__(self, db: sqlite3.Connection, data: Path, alarm: Callable[[str, str, str, str], None]) -> None:
+    def __init__(self, db: Db, data: Path, alarm: Callable[[str, str, str, str], None]) -> None:
         self._db, self._data, self._alarm = db, data, alarm
 
     def take(self, box: str, store_id: int, parcel: wire.Parcel, now_ms: int) -> wire.Held:
-        """What a box is told after this parcel of one of its own ledgers. Raises `sqlite3.Error` only."""
-        row = self._db.execute(_FILE, (store_id, parcel.seq)).fetchone()
-        if row and row[4] is not None:
-            return _held(parcel, row[0], "done")
-        if not row and not self._db.execute(_KNOWN, (store_id, parcel.seq)).fetchone():
+        """What a box is told after this parcel of one of its own ledgers. Raises the store's errors only."""
+        row = self._db.row(_FILE, store_id=store_id, seq=parcel.seq)
+        if row and row["done_ms"] is not None:
+            return _held(parcel, row["bytes"], "done")
+        if not row and not self._db.row(_KNOWN, store_id=store_id, seq=parcel.seq):
             return _held(parcel, 0, "unknown")
         if parcel.codec not in CODECS or not 0 < parcel.total <= wire.MAX_SOUND:
             return _held(parcel, 0, f"refused: {'size' if parcel.codec in CODECS else 'codec'}")
-        same = row is not None and (row[0], row[1]) == (parcel.total, parcel.sha256)
-        file = _File(*row[2:4]) if same else _File()
+        same = row and (row["bytes"], row["sha256"]) == (parcel.total, parcel.sha256)
+        file = _File(row["have"], row["wrong"]) if row and same else _File()
         if file.wrong >= WRONG_MOST:
             return _held(parcel, 0, "refused: digest")
         try:
@@ -79,10 +79,10 @@ class Recordings:
         except OSError as error:
             self._alarm("", "", "recordings", f"recordings cannot be written: {error.strerror}")
             return _held(parcel, 0, "later")
-        self._db.execute(
-            _KEEP,
-            (store_id, parcel.seq, parcel.codec, parcel.total, parcel.sha256, file.have, file.wrong, file.done_ms),
-        )
+        self._db.run(
+            _KEEP, store_id=store_id, seq=parcel.seq, codec=parcel.codec, bytes=parcel.total, sha256=parcel.sha256,
+            have=file.have, wrong=file.wrong, done_ms=file.done_ms,
+        )  # fmt: skip
         if file.wrong >= WRONG_MOST:
             words = f"recording {parcel.seq} does not fit its digest, however often it is sent"
             self._alarm(box, parcel.store, "digest", words)

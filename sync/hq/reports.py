@@ -26,6 +26,7 @@ FRESH_MS = 15 * MINUTE_MS  # older than that, a box is not "complete" but behind
 WEEK_MS = 7 * 24 * HOUR_MS
 DEAF_MS = 15_000  # the receiver speaks every two seconds; a great commit may take some
 BOXES = 100  # rows of the table of boxes; those that need somebody come first
+_WORST = ("silent", "absent", "refused", "offline", "waiting", "connected")
 
 
 class Figure(NamedTuple):
@@ -132,11 +133,18 @@ class Receiver(NamedTuple):
 
 
 def receiver(data: Path, now_ms: int) -> Receiver:
-    """How the receiver is, by the file that it leaves in headquarters' data folder."""
+    """How the receivers that work in this folder are, by the files that they leave there: the one that is worst."""
+    told = [_receiver(file, now_ms) for file in sorted(data.glob("receiver*.json"))]
+    return min(told, key=lambda each: _WORST.index(each.state), default=Receiver("absent"))
+
+
+def _receiver(file: Path, now_ms: int) -> Receiver:
     try:
-        told = json.loads((data / "receiver.json").read_text())
+        told = json.loads(file.read_text())
         state, text = str(told["state"]), str(told["words"])
         since_ms, updated_ms = int(told["since_ms"]), int(told["updated_ms"])
+        if state not in _WORST:
+            return Receiver("absent")
     except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return Receiver("absent")
     if text != "stopped" and abs(now_ms - updated_ms) > DEAF_MS:
@@ -237,7 +245,7 @@ def boxes(db: Db, values: dict[str, int], known: list[Ledger]) -> list[dict[str,
     for row in db.rows("SELECT box, district, timezone, seen_ms, clock, version FROM box ORDER BY box"):
         mine = own.get(row["box"], [])
         found.append({
-            **dict(row),
+            **row,
             "today": calls.get(row["box"], (0, 0))[0],
             "week": calls.get(row["box"], (0, 0))[1],
             "lines": [each for each in mine if each.current],

@@ -1,17 +1,29 @@
-"""The embedded store's tables, as numbered migrations of sqlite-utils.
+"""The events store's tables, as numbered migrations: those of sqlite-utils for SQLite, the same numbers for PostgreSQL.
 
-A migration that has been released is never edited: the next one changes what it made.  The receiver alone
-applies them.  All times are milliseconds since 1970 UTC; `hq_ms`, `seen_ms` and the like are HQ's clock, `at_ms`
-and `as_of_ms` the box's.
+Rules of this room
+- A migration that has been released is never edited: the next one changes what it made. Receivers alone apply them.
+- What both stores can build is written once. Only `event` differs: in SQLite its key is (store_id, seq); in PostgreSQL
+  it is cut by the day of `at_ms`, which never changes, and has no unique index: the high-water mark makes rows unique.
+- All times are milliseconds since 1970 UTC; `hq_ms`, `seen_ms` and the like are HQ's clock, `at_ms` and `as_of_ms` the
+  box's.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 from sqlite_utils import Database, Migrations
 
-migrations = Migrations("miscall-hq")
+from sync import durable
+from sync.hq import sql
 
-_FIRST = """
+migrations = Migrations("miscall-hq")
+_ONE_AT_A_TIME = 6_472_225  # PostgreSQL's advisory lock under which the tables are changed
+
+_LEDGERS = """
 -- A box that has said hello.
 CREATE TABLE box (
     box TEXT PRIMARY KEY, district TEXT NOT NULL, timezone TEXT NOT NULL, version TEXT NOT NULL,
@@ -30,15 +42,24 @@ CREATE TABLE store (
     state TEXT NOT NULL DEFAULT '', words TEXT NOT NULL DEFAULT '', state_ms INTEGER, last_call_ms INTEGER
 ) STRICT;
 CREATE INDEX store_box ON store (box);
+"""
 
--- Every row of every ledger, once.
-CREATE TABLE event (
+_COLUMNS = """
     store_id INTEGER NOT NULL, seq INTEGER NOT NULL, "of" INTEGER NOT NULL, kind TEXT NOT NULL,
     boot TEXT NOT NULL, mono_ms INTEGER NOT NULL, at_ms INTEGER NOT NULL, clock INTEGER NOT NULL,
     campaign TEXT NOT NULL, caller TEXT NOT NULL, caller_kind TEXT NOT NULL, state TEXT NOT NULL,
-    seconds INTEGER NOT NULL, extra TEXT NOT NULL, hq_ms INTEGER NOT NULL,
-    PRIMARY KEY (store_id, seq)
-) STRICT, WITHOUT ROWID;
+    seconds INTEGER NOT NULL, extra TEXT NOT NULL, hq_ms INTEGER NOT NULL"""
+# Every row of every ledger, once.
+_EVENT = f"CREATE TABLE event ({_COLUMNS}, PRIMARY KEY (store_id, seq)) STRICT, WITHOUT ROWID;\n"
+_EVENT_BY_DAY = f"""
+CREATE TABLE event ({_COLUMNS}) PARTITION BY RANGE (at_ms);
+CREATE TABLE event_wild PARTITION OF event DEFAULT;
+CREATE INDEX event_at ON event USING brin (at_ms);
+CREATE INDEX event_row ON event (store_id, seq);
+ALTER TABLE store SET (fillfactor = 50);
+"""
+
+_COUNTS = """
 CREATE INDEX event_of ON event (store_id, "of", seq) WHERE "of" > 0;
 
 -- What the pages read: counts by the hour of the box's clock, kept in the transaction of the rows.
@@ -91,7 +112,9 @@ CREATE TABLE ordered (
 
 CREATE INDEX event_recording ON event (at_ms) WHERE kind = 'recording' AND "of" = 0;
 CREATE INDEX event_answer ON event (at_ms) WHERE kind = 'answer' AND "of" = 0;
+"""
 
+_SOUND_OF_OLD = """
 -- A store may hold such rows already, from boxes that were newer than it.
 INSERT INTO grievance SELECT store_id, seq, coalesce((
         SELECT state FROM event AS later WHERE later.store_id = event.store_id AND later."of" = event.seq
@@ -105,17 +128,58 @@ INSERT OR IGNORE INTO ordered
 """
 
 
+# What PostgreSQL is given, by the numbers of the migrations below.
+_POSTGRES = ((1, _LEDGERS + _EVENT_BY_DAY + _COUNTS), (2, _SOUND))
+
+
 def _apply(db: Database, script: str) -> None:
-    for statement in script.split(";\n"):
-        if statement.strip():
-            db.execute(statement)
+    for statement in sql.schema(script, "sqlite"):
+        db.execute(statement)
 
 
 @migrations()
 def m001_first(db: Database) -> None:
-    _apply(db, _FIRST)
+    _apply(db, _LEDGERS + _EVENT + _COUNTS)
 
 
 @migrations()
 def m002_sound(db: Database) -> None:
-    _apply(db, _SOUND)
+    _apply(db, _SOUND + _SOUND_OF_OLD)
+
+
+def sqlite(path: Path) -> sql.Db:
+    """The embedded store for its one writer, its tables made and brought up to date. Raises `sqlite3.Error`."""
+    raw = durable.connect(path)
+    raw.execute("PRAGMA wal_autocheckpoint=4000")
+    migrations.apply(Database(raw))
+    return sql.adopt(raw)
+
+
+def postgres(url: str) -> sql.Db:
+    """A PostgreSQL store for a receiver, its tables made and brought up to date; one of several does it."""
+    db = sql.postgres(url)
+    db.run("SET synchronous_commit = on")  # what is acknowledged survives a power cut, whatever the server's file says
+    with one_at_a_time(db):
+        db.build("CREATE TABLE IF NOT EXISTS migration (number INTEGER PRIMARY KEY, applied_ms INTEGER NOT NULL)")
+        there = {row["number"] for row in db.rows("SELECT number FROM migration")}
+        for number, ddl in _POSTGRES:
+            if number not in there:
+                db.build(ddl)
+                now_ms = int(time.time() * 1000)
+                db.run("INSERT INTO migration VALUES (:number, :now_ms)", number=number, now_ms=now_ms)
+    return db
+
+
+def make_desk(db: sql.Db) -> None:
+    """The schema `desk` of a PostgreSQL store."""
+    with one_at_a_time(db):
+        db.run("CREATE SCHEMA IF NOT EXISTS desk")
+
+
+@contextmanager
+def one_at_a_time(db: sql.Db) -> Iterator[None]:
+    """A transaction for whoever makes tables: in PostgreSQL others wait, as an SQLite file's writers do anyway."""
+    with db.transaction():
+        if db.kind == "postgresql":
+            db.run("SELECT pg_advisory_xact_lock(:number)", number=_ONE_AT_A_TIME)
+        yield

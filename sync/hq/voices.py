@@ -1,4 +1,4 @@
-"""What callers said, as SQL over the events store: recordings, open grievances, answers.
+"""What callers said, as SQL over the events store opened read-only: recordings, open grievances, answers.
 
 Like `reports`: functions over a connection and the time, nothing here writes, caches or knows of a page. Recordings and
 grievances are found by indexes of their own, so that a look costs the same however much is held; only `answers` reads
@@ -26,11 +26,14 @@ ANSWERS = reports.Figure(
     "Callers without a number are in the raw count only. Which column decides is the campaign's policy.",
     "WITH said AS (\n"
     "  SELECT coalesce(nullif(iif(json_valid(extra), json_extract(extra, '$.issue'), ''), ''), campaign) AS issue,\n"
-    "    state AS value, caller, at_ms FROM event WHERE kind = 'answer' AND \"of\" = 0),\n"
-    "numbered AS (SELECT * FROM said WHERE caller <> ''),\n"
-    "firsts AS (SELECT issue, value, min(at_ms) FROM numbered GROUP BY issue, caller),\n"
-    "lasts AS (SELECT issue, value, max(at_ms) FROM numbered GROUP BY issue, caller),\n"
-    "agreed AS (SELECT issue, value FROM numbered GROUP BY issue, caller HAVING min(value) = max(value)),\n"
+    "    state AS value, caller, at_ms, seq FROM event WHERE kind = 'answer' AND \"of\" = 0),\n"
+    "numbered AS (SELECT *, row_number() OVER (PARTITION BY issue, caller ORDER BY at_ms, seq) AS place,\n"
+    "    row_number() OVER (PARTITION BY issue, caller ORDER BY at_ms DESC, seq DESC) AS back FROM said\n"
+    "  WHERE caller <> ''),\n"
+    "firsts AS (SELECT issue, value FROM numbered WHERE place = 1),\n"
+    "lasts AS (SELECT issue, value FROM numbered WHERE back = 1),\n"
+    "agreed AS (SELECT issue, min(value) AS value FROM numbered GROUP BY issue, caller\n"
+    "  HAVING min(value) = max(value)),\n"
     "told (issue, value, raw, first, last, void) AS (\n"
     "  SELECT issue, value, count(*), 0, 0, 0 FROM said GROUP BY issue, value\n"
     "  UNION ALL SELECT issue, value, 0, count(*), 0, 0 FROM firsts GROUP BY issue, value\n"
@@ -44,9 +47,13 @@ OPEN = reports.Figure(
     "Open grievances",
     "Grievances that nobody has called resolved, and those among them that are overdue: the time that the campaign "
     "promises has passed since the caller rang.",
-    "SELECT count(*) AS open, coalesce(sum(CASE WHEN due_ms < :now THEN 1 ELSE 0 END), 0) AS overdue FROM grievance\n"
+    "SELECT count(*) AS open, coalesce(sum(CASE WHEN due_ms < :now THEN 1 ELSE 0 END), 0) AS overdue\n"
+    "FROM grievance "
     "WHERE state NOT IN ('resolved', 'verified')",
 )
+# PostgreSQL's JSON stops at halves of letters, which a row may hold: one row must not stop the count
+_ISSUE = "iif(json_valid(extra), json_extract(extra, '$.issue'), '')"
+_ISSUE_POSTGRES = """substring(extra FROM '"issue":"([^"]*)"')"""
 
 _TAKES = f"""
 SELECT e.store_id, s.store, e.seq, s.box, s.line, e.campaign, e.at_ms, e.caller, e.caller_kind, e.state, e.seconds,
@@ -57,8 +64,8 @@ LEFT JOIN recording_file AS f ON f.store_id = e.store_id AND f.seq = e.seq
 ORDER BY e.at_ms DESC
 """
 _LATER = (
-    "SELECT state, seconds FROM event WHERE store_id = :store AND \"of\" = :seq AND kind = 'recording' AND state <> ''"
-    " ORDER BY seq DESC LIMIT 1"
+    "SELECT state, seconds FROM event WHERE store_id = :store_id AND \"of\" = :seq AND kind = 'recording'"
+    " AND state <> '' ORDER BY seq DESC LIMIT 1"
 )
 _OPEN = f"""
 SELECT g.store_id, s.store, g.seq, g.state, g.due_ms, s.box, s.line, e.campaign, e.at_ms, e.caller, e.caller_kind,
@@ -67,7 +74,7 @@ FROM (SELECT * FROM grievance WHERE state NOT IN ('resolved', 'verified') ORDER 
 JOIN store AS s ON s.id = g.store_id JOIN event AS e ON e.store_id = g.store_id AND e.seq = g.seq
 ORDER BY g.due_ms
 """
-_WHOLE = "SELECT 1 FROM recording_file WHERE store_id = :store AND seq = :seq AND done_ms IS NOT NULL"
+_WHOLE = "SELECT 1 AS whole FROM recording_file WHERE store_id = :store_id AND seq = :seq AND done_ms IS NOT NULL"
 _FILE = (
     "SELECT box, codec FROM store JOIN recording_file ON store_id = id"
     " WHERE store = :store AND seq = :seq AND done_ms IS NOT NULL"
@@ -86,7 +93,7 @@ def takes(db: Db) -> list[dict[str, Any]]:
     found = []
     for row in db.rows(_TAKES):
         take = {**row, "tags": _told(row["extra"]).get("tags", "")}
-        if later := db.row(_LATER, store=row["store_id"], seq=row["seq"]):
+        if later := db.row(_LATER, store_id=row["store_id"], seq=row["seq"]):
             take["state"], take["seconds"] = later["state"], later["seconds"] or row["seconds"]
         take["id"] = f"{row['store']}-{row['seq']}" if row["done_ms"] is not None else ""
         if take["state"] not in _SILENT:
@@ -96,12 +103,12 @@ def takes(db: Db) -> list[dict[str, Any]]:
 
 def grievances(db: Db, now_ms: int) -> dict[str, Any]:
     """How many are open and overdue, and those that are due first; `said` names the recording that can be heard."""
-    counts = db.row(OPEN.sql, now=now_ms) or {}
+    counts = db.row(OPEN.sql, now=now_ms) or {"open": 0, "overdue": 0}
     found = []
     for row in db.rows(_OPEN):
         told = _told(row["extra"])
         seq = told.get("recording")
-        whole = type(seq) is int and db.row(_WHOLE, store=row["store_id"], seq=min(seq, 2**53))
+        whole = type(seq) is int and db.row(_WHOLE, store_id=row["store_id"], seq=min(seq, 2**53))
         said = f"{row['store']}-{seq}" if whole else ""
         found.append({**row, "tags": told.get("tags", ""), "reference": told.get("reference", ""), "said": said})
     return {"open": counts["open"], "overdue": counts["overdue"], "first": found}
@@ -109,7 +116,7 @@ def grievances(db: Db, now_ms: int) -> dict[str, Any]:
 
 def answers(db: Db) -> list[dict[str, Any]]:
     """Every answer given to an issue, counted four ways; see `ANSWERS`. It reads all of them: ask it rarely."""
-    return db.rows(ANSWERS.sql)
+    return db.rows(ANSWERS.sql if db.kind == "sqlite" else ANSWERS.sql.replace(_ISSUE, _ISSUE_POSTGRES))
 
 
 def file(db: Db, data: Path, name: str) -> Path | None:

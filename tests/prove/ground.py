@@ -61,6 +61,8 @@ HQ = """\
 [hq]
 data = "hq"
 broker = "mqtt://127.0.0.1:{broker}"
+store = "{store}"
+shards = "{shards}"
 [web]
 listen = ""
 """
@@ -192,9 +194,10 @@ def make_box(folder: Path, ports: dict[str, Path], broker: int = 1, name: str = 
     return path
 
 
-def make_hq(folder: Path, broker: int) -> Path:
-    path = folder / "hq.toml"
-    path.write_text(HQ.format(broker=broker))
+def make_hq(folder: Path, broker: int, store: str = "sqlite", shards: str = "00-63") -> Path:
+    """The file of a receiver that owns `shards`; returns its path."""
+    path = folder / f"hq-{shards}.toml"
+    path.write_text(HQ.format(broker=broker, store=store, shards=shards))
     return path
 
 

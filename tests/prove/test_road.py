@@ -23,6 +23,8 @@ import pytest
 
 from edge.events import Caller, Row, Stamp
 from edge.ledger import Draft, Ledger
+from sync.hq import config as settings
+from sync.hq import sql, stores
 from tests.prove import ground
 from tests.prove.ground import Processes, free_port, make_box, make_hq, need, share, until, voter
 
@@ -47,27 +49,23 @@ def counted(self, *given, **more):
 """
 POINTS = {
     "before its commit": ("Store", "_settle", True),
-    "after its commit": ("Store", "take", False),
+    "after its commit": ("Store", "commit", False),
     "before its PUBACK": ("Link", "done", True),
 }
 # COMMIT waits until the acknowledgements have left; with rows among them, the process dies in between.
 EARLY = """
 import os, signal, time
 from sync.hq.receiver import Receiver
-class Waits:
-    def __init__(self, db): self.db = db
-    def __getattr__(self, name): return getattr(self.db, name)
-    def execute(self, sql, *values): return None if sql == "COMMIT" else self.db.execute(sql, *values)
 take = Receiver._take
 def early(self, heard):
     db, taken = self._store._db, self._store.taken
-    self._store._db = Waits(db)
+    commit, db.commit = db.commit, lambda: None
     take(self, heard)
     if self._store.taken > taken:
         time.sleep(1)
         os.kill(os.getpid(), signal.SIGKILL)
-    self._store._db = db
-    db.execute("COMMIT")
+    db.commit = commit
+    commit()
 Receiver._take = early
 """
 # The broker's PUBACK is read as HQ's acknowledgement of all that was sent.
@@ -112,47 +110,58 @@ class Writer(threading.Thread):
 
 
 class Road:
-    """Boxes with their uplinks, a broker and a receiver, all real processes but the lines."""
+    """Boxes with their uplinks, a broker and a receiver for each set of shards, all real processes but the lines."""
 
-    def __init__(self, folder: Path, boxes: int, uplink: str = "") -> None:
+    def __init__(
+        self, folder: Path, boxes: int, uplink: str = "", store: str = "sqlite", shards: tuple[str, ...] = ("00-63",)
+    ) -> None:
         self.folder, self.port = folder, free_port()
         self.processes = Processes(folder)
-        self.hq = make_hq(folder, self.port)
+        self.hqs = [make_hq(folder, self.port, store, span) for span in shards]
         self.dice = random.Random(7)
         names = [f"box-{n}" for n in range(1, boxes + 1)]
         ports = {"l1": Path("sim1"), "l2": Path("sim2")}
         self.boxes = [make_box(folder / name, ports, self.port, name) for name in names]
         self.writers = [Writer(box, line, n) for n, box in enumerate(self.boxes) for line in ports]
         self.broker = self.processes.mosquitto(self.port)
-        self.receiver = self.receive()
+        self.receivers = [self.receive(which=place) for place in range(len(shards))]
         for box in self.boxes:
             self.processes.miscall("box", "uplink", box, log="uplink", broken=uplink, MISCALL_PACE=PACE)
         for writer in self.writers:
             writer.start()
 
-    def receive(self, broken: str = "") -> subprocess.Popen[bytes]:
-        return self.processes.miscall("hq", "receive", self.hq, log="receiver", broken=broken, MISCALL_PACE=PACE)
+    @property
+    def receiver(self) -> subprocess.Popen[bytes]:
+        return self.receivers[0]
+
+    @receiver.setter
+    def receiver(self, process: subprocess.Popen[bytes]) -> None:
+        self.receivers[0] = process
+
+    def receive(self, broken: str = "", which: int = 0) -> subprocess.Popen[bytes]:
+        hq = self.hqs[which]
+        return self.processes.miscall("hq", "receive", hq, log=f"receiver-{which}", broken=broken, MISCALL_PACE=PACE)
 
     def held(self) -> dict[str, int]:
         """store -> how many rows HQ holds, and holds in full."""
         with self.looking() as db:
-            found = {store: (hwm, ident) for store, hwm, ident in db.execute("SELECT store, hwm, id FROM store")}
+            found = {row["store"]: (row["hwm"], row["id"]) for row in db.rows("SELECT store, hwm, id FROM store")}
             for hwm, ident in found.values():
-                rows = db.execute("SELECT count(*), max(seq) FROM event WHERE store_id = ?", (ident,)).fetchone()
-                assert rows == (hwm, hwm or None), "the mark and the rows differ"
+                rows = db.row("SELECT count(*) AS n, max(seq) AS last FROM event WHERE store_id = :id", id=ident)
+                assert rows == {"n": hwm, "last": hwm or None}, "the mark and the rows differ"
         return {store: hwm for store, (hwm, _) in found.items()}
 
     @contextlib.contextmanager
-    def looking(self) -> Iterator[sqlite3.Connection]:
-        db = sqlite3.connect(f"file:{self.folder / 'hq' / 'hq.db'}?mode=ro", uri=True, timeout=10, isolation_level=None)
-        with contextlib.closing(db):
-            db.execute("BEGIN")
+    def looking(self) -> Iterator[sql.Db]:
+        with stores.events(settings.load(self.hqs[0])) as db, db.transaction():
             yield db
 
     def progress(self) -> int:
+        """Rows at HQ; 0 while nothing is there, or nobody answers."""
         try:
-            return sum(self.held().values())
-        except sqlite3.Error:
+            with stores.events(settings.load(self.hqs[0])) as db:
+                return int(db.value("SELECT coalesce(sum(hwm), 0) FROM store"))
+        except sql.errors():
             return 0
 
     def believed(self) -> dict[str, int]:
@@ -188,10 +197,14 @@ class Road:
         arrived: dict[tuple[str, str], list[Row]] = {key: [] for key in ledgers}
         with self.looking() as db:
             query = f"SELECT s.box, s.line, {fields} FROM event e JOIN store s ON s.id = e.store_id"
-            for box, line, *row in db.execute(f"{query} ORDER BY s.id, e.seq"):
+            for found in db.rows(f"{query} ORDER BY s.id, e.seq"):
+                box, line, *row = found.values()
                 arrived[box, line].append(Row(*row))
-            assert arrived == ledgers
-            assert db.execute("SELECT kind FROM alarm UNION ALL SELECT reason FROM quarantine").fetchall() == []
+            assert arrived == ledgers, "lost, kept twice, or changed"
+            assert db.rows("SELECT kind FROM alarm UNION ALL SELECT reason FROM quarantine") == []
+            counted = db.value("SELECT sum(calls) FROM hourly")
+        calls = sum(row.kind == "call" and not row.of for rows in ledgers.values() for row in rows)
+        assert counted == calls, "the roll-ups do not count what is held"
 
         logs = [file.read_bytes() for file in (*self.folder.glob("*.log"), *self.folder.rglob("*.json"))]
         assert ground.leaked(logs, {row.caller for found in ledgers.values() for row in found if row.caller}) == []

@@ -1,0 +1,34 @@
+"""What headquarters' receiver is measured beside: the same one, whose rows go in batch by batch with executemany and
+INSERT ... ON CONFLICT DO NOTHING against a unique key, as one would write it first. All else is ours, its commits too.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sync.hq import pgstore, receiver
+from sync.hq.intake import Group
+from sync.hq.pgstore import PgStore
+
+_KEY = "CREATE UNIQUE INDEX IF NOT EXISTS event_once ON event_wild (store_id, seq)"
+_INSERT = f"INSERT INTO event_wild VALUES ({', '.join(['%s'] * 15)}) ON CONFLICT (store_id, seq) DO NOTHING"
+
+
+class PerBatch(PgStore):
+    """A table without partitions and with a unique key, filled a row at a time."""
+
+    def __init__(self, url: str, data: Path) -> None:
+        super().__init__(url, data)
+        self._db.run(_KEY)
+
+    def _write(self, group: Group) -> None:
+        with self._db.raw.cursor() as cursor:
+            for kept in group.kept:
+                cursor.executemany(_INSERT, [(kept.ledger.id, *row, group.now_ms) for row in kept.rows])
+
+
+def run(config_path: Path | str) -> int:
+    """`receiver.run` with that store."""
+    pgstore.PAST_DAYS = -1  # no days of its own
+    pgstore.PgStore = PerBatch  # type: ignore[misc]
+    return receiver.run(config_path)
