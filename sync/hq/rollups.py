@@ -210,6 +210,20 @@ class Rollups:
 # ------------------------------------------------------------------------------------------ anew
 
 
+def forget(db: Db, number: str, token: str) -> dict[str, int]:
+    """Put a token in the place of a caller's number, and take away the texts that she wrote: how many rows of each
+    table. The token must be hers alone, and unlike any number; with the same token in `event`, every count stays, also
+    after `rebuild`. A call of hers after that is a new caller's."""
+    if not token or token == number:
+        raise ValueError("a caller who is forgotten needs a token")
+    db.run("UPDATE letter SET text = '' WHERE caller = :number", number=number)
+    changed = (
+        (table, db.run(f"UPDATE {table} SET caller = :token WHERE caller = :number", token=token, number=number))
+        for table in tables.WITH_CALLER
+    )
+    return {table: rows for table, rows in changed if rows}
+
+
 @dataclass(slots=True)
 class _Known:
     """A ledger as the store knows it."""
