@@ -156,8 +156,7 @@ class Rollups:
                 marks[caller] = marks[caller] + ends[n] if caller in marks else ends[n]
         if not marks:
             return []
-        told = sets.append(self._db, "caller", {(caller,): line for caller, line in marks.items()})
-        known = {caller: after for (caller,), after in told.items()}
+        known = sets.append(self._db, "caller", marks)
         moves = Moves(self._scoped(known.values()))
         for visit, calls in counted.items():
             moves.first_visits(visit, calls, known)
