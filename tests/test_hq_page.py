@@ -277,8 +277,8 @@ def test_a_rolled_back_card_is_an_alarm_with_a_remedy(hq: Hq) -> None:
 
 
 def test_every_alarm_that_the_store_raises_has_words() -> None:
-    text = "".join(Path(Path(web.__file__).parent / name).read_text() for name in ("store.py", "recordings.py"))
-    raised = set(re.findall(r'_alarm\([^)]*?"([a-z-]{4,})"', text))
+    text = "".join(Path(Path(web.__file__).parent / name).read_text() for name in ("intake.py", "recordings.py"))
+    raised = set(re.findall(r'alarm\([^)]*?"([a-z-]{4,})"', text))
     assert {"fork", "rolled-back", "digest", "recordings"} <= raised <= set(view.ALARMS)
 
 

@@ -522,6 +522,9 @@ def test_the_page_is_told_of_the_receiver_that_is_worst(tmp_path: Path) -> None:
     assert reports.receiver(tmp_path, 1000).state == "connected"
     tell("-32-63", "offline", "no way to the broker")
     assert reports.receiver(tmp_path, 1000) == ("offline", "no way to the broker", 1000)
+    assert {name: each.state for name, each in reports.receivers(tmp_path, 1000).items()} == {
+        "receiver-00-31": "connected", "receiver-32-63": "offline",
+    }  # fmt: skip
     tell("-32-63", "connected", "connected to the broker", updated_ms=-reports.DEAF_MS)
     assert reports.receiver(tmp_path, 1000).state == "silent"
     tell("-32-63", "connected", "connected to the broker")

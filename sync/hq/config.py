@@ -23,8 +23,9 @@ _LOOPBACK = r"(127\.0\.0\.1|\[?::1\]?|localhost):\d+"
 class HqConfig:
     """Headquarters. `store` is "sqlite" or the address of a PostgreSQL database; `shards` are those that this receiver
     owns; `listen` is "" when the page is switched off; `origin` is where a proxy with TLS shows it,
-    "https://hq.example.org", or "" when browsers come to `listen` itself; `tariff` is what things cost, where it is
-    told; `ca`, `cert`, `key` are PEM files for an mqtts broker, or None."""
+    "https://hq.example.org", or "" when browsers come to `listen` itself; `tariff` is what things cost, and `campaigns`
+    the folder of all campaigns' files, where they are told; `ca`, `cert`, `key` are PEM files for an mqtts broker, or
+    None."""
 
     path: Path
     data: Path
@@ -32,6 +33,7 @@ class HqConfig:
     store: str = field(repr=False)
     shards: frozenset[int]
     listen: str
+    campaigns: Path | None = None
     ca: Path | None = None
     cert: Path | None = None
     key: Path | None = None
@@ -51,6 +53,7 @@ def load(path: Path | str) -> HqConfig:
         store=_store(hq),
         shards=_shards(hq),
         listen=web.text("listen", "127.0.0.1:8800", pattern=LISTEN, allowed='"host:port", or "" to switch it off'),
+        campaigns=_folder(top.table("campaigns"), "folder", file.parent),
         ca=_file(hq, "ca", file.parent),
         cert=_file(hq, "cert", file.parent),
         key=_file(hq, "key", file.parent),
@@ -97,6 +100,13 @@ def _file(table: settings.Table, key: str, base: Path) -> Path | None:
     name = table.text(key, "")
     if name and not (base / name).is_file():
         table.refuse(key, f"{base / name} does not exist", "the path of a PEM file")
+    return base / name if name else None
+
+
+def _folder(table: settings.Table, key: str, base: Path) -> Path | None:
+    name = table.text(key, "")
+    if name and not (base / name).is_dir():
+        table.refuse(key, f"{base / name} does not exist", "the path of a folder with <id>.toml of each campaign")
     return base / name if name else None
 
 

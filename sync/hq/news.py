@@ -1,5 +1,5 @@
-"""What new rows say to the pages, gathered and written in the rows' own transaction: counts by the hour, what a ledger
-says of its line, grievances as they stand, orders that a box answered.  SQL for either store.
+"""What new rows say to the first page, gathered and written in the rows' own transaction: counts by the hour, what a
+ledger says of its line, orders that a box answered.  SQL for either store.  All else is in the `rollups`.
 
 `add` is given rows in order before they are written; `settle` writes once they are.  A row may say anything: what no
 database takes is made harmless here, and no row stops its ledger.
@@ -33,10 +33,6 @@ _MESSAGE = {"sent": 3, "delivered": 4, "failed": 5}
 _NAMED = (
     "UPDATE store SET number = :number, campaign = :campaign, channel = :channel, language = :language WHERE id = :id"
 )
-_GRIEVANCE = (
-    "INSERT INTO grievance VALUES (:store_id, :seq, :state, :due_ms)"
-    " ON CONFLICT (store_id, seq) DO UPDATE SET state = excluded.state, due_ms = excluded.due_ms"
-)
 _ORDERED = "INSERT INTO ordered VALUES (:box, :number, :state, :why, :at_ms) ON CONFLICT (box, number) DO NOTHING"
 _AT_ONCE = 200  # rows that are looked up by one statement
 
@@ -51,7 +47,6 @@ class News:
         self._hours: dict[tuple[int, str, int], list[int]] = {}
         self._letters: dict[Thing, str] = {}  # campaigns of messages that this transaction brings
         self._later: list[tuple[Thing, int, int]] = []  # a message's fate: whose, the hour, which count
-        self._cases: list[tuple[Ledger, wire.WireRow]] = []
         self.answered: list[tuple[str, int]] = []
 
     def add(self, ledger: Ledger, rows: Sequence[wire.WireRow]) -> None:
@@ -77,15 +72,11 @@ class News:
                 self._message(number, row)
             elif kind in ("store", "line"):
                 self._describe(ledger, row)
-            elif kind == "case":
-                self._cases.append((ledger, row))
             elif kind == "order" and not row[1]:
                 self._ordered(ledger.box, row)
 
     def settle(self) -> None:
         """Write it all; the rows themselves stand in the store by now."""
-        for ledger, row in self._cases:
-            self._case(ledger.id, row)
         known = {**_campaigns(self._db, {at for at, *_ in self._later} - self._letters.keys()), **self._letters}
         for at, hour, place in self._later:
             self._hours.setdefault((at[0], known.get(at, ""), hour), [0] * 7)[place] += 1
@@ -118,14 +109,6 @@ class News:
                 "UPDATE store SET state = :state, words = :words, state_ms = :at_ms WHERE id = :id",
                 state=row[10], words=_text(said, "words"), at_ms=row[5], id=ledger.id,
             )  # fmt: skip
-
-    def _case(self, number: int, row: wire.WireRow) -> None:
-        if not row[1]:
-            due_ms = _whole(_told(row), "due_ms")
-            self._db.run(_GRIEVANCE, store_id=number, seq=row[0], state=row[10], due_ms=due_ms)
-        elif row[10]:
-            change = "UPDATE grievance SET state = :state WHERE store_id = :store_id AND seq = :seq"
-            self._db.run(change, state=row[10], store_id=number, seq=row[1])
 
     def _ordered(self, box: str, row: wire.WireRow) -> None:
         """A box answered an order of ours; its first answer counts."""

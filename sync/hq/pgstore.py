@@ -22,6 +22,7 @@ from psycopg import errors
 
 from sync import wire
 from sync.hq import schema
+from sync.hq.gather import Issues
 from sync.hq.intake import TRUSTED, Group, Ledger, Read
 from sync.hq.store import LEDGERS, QUARANTINE_BYTES, Answers, Store, ledger, marks
 
@@ -57,10 +58,12 @@ ALTER TABLE event ATTACH PARTITION {name} FOR VALUES FROM ({begin}) TO ({end})
 class PgStore(Store):
     """A connection of one receiver. `data` is the folder of its recordings."""
 
-    def __init__(self, url: str, data: Path, quarantine_bytes: int = QUARANTINE_BYTES) -> None:
+    def __init__(
+        self, url: str, data: Path, quarantine_bytes: int = QUARANTINE_BYTES, issues: Issues | None = None
+    ) -> None:
         """Raises `sql.Unavailable`, or the errors of psycopg."""
         self._days: set[int] = set()  # that have a partition
-        self._start(schema.postgres(url), data, quarantine_bytes)
+        self._start(schema.postgres(url), data, quarantine_bytes, issues)
         self._days = self._partitions()
 
     def _once(self, messages: Sequence[Read], now_ms: int) -> Answers:

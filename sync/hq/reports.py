@@ -132,9 +132,14 @@ class Receiver(NamedTuple):
     since_ms: int = 0
 
 
+def receivers(data: Path, now_ms: int) -> dict[str, Receiver]:
+    """How the receivers that work in this folder are, by the files that they leave there; the names tell the shards."""
+    return {file.stem: _receiver(file, now_ms) for file in sorted(data.glob("receiver*.json"))}
+
+
 def receiver(data: Path, now_ms: int) -> Receiver:
-    """How the receivers that work in this folder are, by the files that they leave there: the one that is worst."""
-    told = [_receiver(file, now_ms) for file in sorted(data.glob("receiver*.json"))]
+    """How the one that is worst is."""
+    told = receivers(data, now_ms).values()
     return min(told, key=lambda each: _WORST.index(each.state), default=Receiver("absent"))
 
 

@@ -19,7 +19,8 @@ Rules of this room
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -71,6 +72,15 @@ class Rollups:
         """Rows newly kept, in order, of one ledger."""
         if rows:
             self._given.append((ledger, rows))
+
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """Around a transaction: when it fails, what it brought is forgotten."""
+        try:
+            yield
+        except BaseException:
+            self.clear()
+            raise
 
     def clear(self) -> None:
         """The transaction was rolled back: forget what it brought, and what was remembered of it."""

@@ -16,7 +16,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from sync import wire
-from sync.hq import intake, schema
+from sync.hq import intake, rollups, schema
+from sync.hq.gather import Issues
 from sync.hq.intake import Group, Ledger, Read
 from sync.hq.news import News
 from sync.hq.recordings import Recordings
@@ -65,12 +66,19 @@ Answers = tuple[dict[tuple[str, str], wire.Ack], dict[tuple[str, str, int], wire
 class Store:
     """The embedded store: one process at a time writes it (the receiver holds a lock on the folder)."""
 
-    def __init__(self, path: Path, quarantine_bytes: int = QUARANTINE_BYTES) -> None:
-        """Raises `sqlite3.Error` when the file is no store of ours or cannot be written."""
-        self._start(schema.sqlite(path), path.parent, quarantine_bytes)
+    def __init__(
+        self, path: Path, quarantine_bytes: int = QUARANTINE_BYTES, issues: Issues | None = None
+    ) -> None:
+        """`issues` names the campaigns that are options of one. Raises `sqlite3.Error` when the file is no store of
+        ours or cannot be written."""
+        self._start(schema.sqlite(path), path.parent, quarantine_bytes, issues)
 
-    def _start(self, db: Db, data: Path, quarantine_bytes: int) -> None:
+    def _start(self, db: Db, data: Path, quarantine_bytes: int, issues: Issues | None) -> None:
         self._db, self._data, self._most = db, data, quarantine_bytes
+        self._rollups = rollups.Rollups(db, issues)
+        with schema.one_at_a_time(db):
+            if rollups.is_stale(db, issues):
+                rollups.rebuild(db, issues)
         self._room = self._left()
         self.taken = 0  # rows committed since the start
         self.greeted: set[str] = set()  # boxes that said hello in the last group
@@ -108,7 +116,7 @@ class Store:
         """One transaction."""
         acks: dict[tuple[str, str], wire.Ack] = {}
         held: dict[tuple[str, str, int], wire.Held] = {}
-        with self._db.transaction():
+        with self._db.transaction(), self._rollups.whole():
             self._prepare(messages, now_ms)
             group = Group(self, self._ledgers(sorted(intake.named(messages))), now_ms)
             for each in messages:
@@ -170,8 +178,10 @@ class Store:
         news = News(self._db)
         for kept in group.kept:
             news.add(kept.ledger, kept.rows)
+            self._rollups.add(kept.ledger, kept.rows)
         self._write(group)
         news.settle()
+        self._rollups.settle(group.now_ms)
         self._marks(group)
         for box, hello in sorted(group.hellos.items()):
             self._db.run(

@@ -13,7 +13,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sync.hq import deskstore, schema, sql
+from sync.hq import deskstore, issues, schema, sql
 from sync.hq.config import HqConfig
 
 if TYPE_CHECKING:
@@ -35,11 +35,11 @@ def receiving(config: HqConfig) -> Store:
     if not sql.is_postgres(config.store):
         from sync.hq.store import Store
 
-        return Store(_file(config, "hq.db"))
+        return Store(_file(config, "hq.db"), issues=issues.of(config))
     sql.postgres(config.store).close()  # says in words when psycopg or the server is not there
     from sync.hq.pgstore import PgStore
 
-    return PgStore(config.store, config.data)
+    return PgStore(config.store, config.data, issues=issues.of(config))
 
 
 def events(config: HqConfig, reading: bool = True) -> sql.Db:
