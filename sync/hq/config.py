@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from edge import settings
 from edge.config import LISTEN
 from edge.config import ConfigError as ConfigError  # whoever loads, catches it here
+from sync.hq.people.profiles import PROFILES, Retention
 
 ALL_SHARDS = frozenset(range(64))
 _SHARDS = r"\d\d(-\d\d)?(,\d\d(-\d\d)?)*"
@@ -29,6 +30,7 @@ class HqConfig:
     ca: Path | None = None
     cert: Path | None = None
     key: Path | None = None
+    retention: Retention = Retention()
 
 
 def load(path: Path | str) -> HqConfig:
@@ -46,11 +48,23 @@ def load(path: Path | str) -> HqConfig:
         ca=_file(hq, "ca", file.parent),
         cert=_file(hq, "cert", file.parent),
         key=_file(hq, "key", file.parent),
+        retention=_retention(top.table("retention")),
     )
     if bool(config.cert) != bool(config.key):
         hq.refuse("cert" if config.key else "key", "missing", "cert and key together")
     top.finish(ConfigError)
     return config
+
+
+def _retention(table: settings.Table) -> Retention:
+    """[retention]: how long what is kept. A profile's least time is no setting."""
+    profile = table.text("profile", "IN", choices=tuple(PROFILES))
+    least = PROFILES[profile].keep_days if profile in PROFILES else 0
+    return Retention(
+        profile,
+        table.integer("audio_days", 90, low=1, high=3650),
+        table.integer("events_days", max(180, least), low=max(1, least), high=3650),
+    )
 
 
 def _broker(table: settings.Table) -> str:

@@ -25,6 +25,7 @@ from sqlite_utils import Database
 
 from edge.events import GENESIS, link
 from sync import durable, wire
+from sync.hq.people import erasure
 from sync.hq.recordings import Recordings
 from sync.hq.schema import migrations
 
@@ -228,13 +229,14 @@ class Store:
         return wire.Ack(ledger.store, ledger.hwm, ledger.chain)
 
     def _agreed(self, ledger: _Ledger, batch: wire.Batch, held: int) -> int:
-        """How many of the batch's first `held` rows are the same as those held (one in quarantine passes)."""
+        """How many of the batch's first `held` rows are the same as those held, or were until somebody was forgotten
+        (one in quarantine passes)."""
         if not held:
             return 0
         first = batch.head.first
         known = {row[0]: row for row in self._db.execute(_HELD, (ledger.id, first, first + held - 1))}
         for place, row in enumerate(batch.rows[:held]):
-            if known.get(row[0], row) != row:
+            if not erasure.same(known.get(row[0], row), row):
                 return place
         return held
 

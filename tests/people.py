@@ -1,0 +1,162 @@
+"""Headquarters' two stores for the tests of people, on either kind, with boxes, callers and what they sent.
+
+`People.row` writes a row as the receiver would, into `event` and into the table of its kind.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlite_utils
+
+from edge.events import GENESIS
+from sync.hq import deskstore, schema, sql, tables
+from sync.hq.schema import migrations
+from tests.postgres import Server
+
+NOW = 1_795_000_000_000
+KEY = bytes(range(32))
+ANU, BINA, CHAND = "+919876500011", "+919876500022", "+919876500033"
+
+_EVENT = (
+    'INSERT INTO event (store_id, seq, "of", kind, boot, mono_ms, at_ms, clock, campaign, caller, caller_kind, state,'
+    " seconds, extra, hq_ms) VALUES (:store_id, :seq, :of, :kind, '0123456789abcdef', :seq, :at_ms, 3, :campaign,"
+    " :caller, 'national', :state, 0, :extra, :at_ms)"
+)
+_BOX = "INSERT INTO box VALUES (:box, 'nashik', 'Asia/Kolkata', '1', :now, :now, :now, 3)"
+_STORE = (
+    "INSERT INTO store (id, store, box, line, campaign, chain, admitted_ms, seen_ms)"
+    " VALUES (:id, :store, :box, :line, 'water', :chain, :now, :now)"
+)
+
+
+def make_events(db: sql.Db) -> None:
+    """The tables of an events store, as receivers make them."""
+    if db.kind == "sqlite":
+        db.raw.row_factory = None
+        migrations.apply(sqlite_utils.Database(db.raw))
+        db.raw.row_factory = sql._dict
+    else:
+        db.build(schema._FIRST)
+        db.build(schema._SOUND.partition("-- A store may hold")[0])
+    if not _has(db, "talk"):
+        db.run("DROP TABLE grievance")
+        db.build(tables.DDL)
+
+
+def _has(db: sql.Db, table: str) -> bool:
+    return table in {name for name, _ in search_texts(db)}
+
+
+def search_texts(db: sql.Db) -> list[tuple[str, str]]:
+    from sync.hq.people import search
+
+    return search.texts(db)
+
+
+class People:
+    """Both stores, open for writing."""
+
+    def __init__(self, events: sql.Db, desk: sql.Db, data: Path) -> None:
+        self.events, self.desk, self.data = events, desk, data
+        self._seq: dict[int, Iterator[int]] = {}
+
+    def box(self, name: str, *lines: str) -> list[int]:
+        """A box, and the number of each line's ledger."""
+        self.events.run(_BOX, box=name, now=NOW)
+        made = []
+        for line in lines or ("l1",):
+            id = 1 + (self.events.value("SELECT coalesce(max(id), 0) FROM store") or 0)
+            self.events.run(_STORE, id=id, store=f"{id:08x}", box=name, line=line, chain=GENESIS, now=NOW)
+            self._seq[id] = count(1)
+            made.append(id)
+        return made
+
+    def row(
+        self, store: int, kind: str, caller: str, state: str = "", at_ms: int = NOW - 60_000, campaign: str = "water",
+        **extra: Any,
+    ) -> int:
+        """A row of a ledger, and the thing that it begins; its seq."""
+        seq = next(self._seq[store])
+        told = json.dumps(extra, ensure_ascii=False, sort_keys=True, separators=(",", ":")) if extra else ""
+        own = {"store_id": store, "seq": seq, "campaign": campaign, "caller": caller, "at_ms": at_ms, "state": state}
+        self.events.run(_EVENT, {**own, "of": 0, "kind": kind, "extra": told})
+        table = {"message": "letter"}.get(kind, kind)
+        if table in tables.ALL and (kind != "message" or state == "received"):
+            renamed = {"consent": {"purpose": state}, "answer": {"value": state}}.get(kind, {})
+            self._thing(table, {**own, "day": at_ms // 86_400_000, **extra, **renamed})
+        return seq
+
+    def _thing(self, table: str, values: dict[str, Any]) -> None:
+        columns = tables.columns(table)
+        filled = {name: values.get(name, 0 if kind == "INTEGER" else "") for name, kind in columns.items()}
+        names = ", ".join(f":{name}" for name in columns)
+        self.events.run(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({names})", filled)
+
+    def close(self) -> None:
+        self.events.close()
+        self.desk.close()
+
+
+def sqlite_people(data: Path) -> People:
+    raw = sqlite3.connect(data / "hq.db", isolation_level=None)
+    raw.execute("PRAGMA journal_mode = WAL")
+    raw.execute("PRAGMA synchronous = OFF")  # what a power cut does is other tests' business
+    events = sql.adopt(raw)
+    make_events(events)
+    desk = sql.sqlite(data / "desk.db")
+    desk.raw.execute("PRAGMA synchronous = OFF")
+    deskstore.migrate(desk)
+    return People(events, desk, data)
+
+
+_ROOM: dict[int, str] = {}  # a server's database, made once and emptied for each test
+
+
+def postgres_people(server: Server, data: Path) -> People:
+    url = _ROOM.get(server.port) or _ROOM.setdefault(server.port, server.database())
+    events, desk = sql.postgres(url), sql.postgres(url)
+    for db in (events, desk):
+        db.run("SET synchronous_commit = off")
+    if not _has(events, "event"):
+        with events.transaction():
+            make_events(events)
+        desk.run("CREATE SCHEMA desk")
+    desk.run("SET search_path = desk, public")
+    deskstore.migrate(desk)
+    for schema_, kept in (("public", ()), ("desk", ("migration",))):
+        for row in desk.rows("SELECT tablename FROM pg_tables WHERE schemaname = :schema", schema=schema_):
+            if row["tablename"] not in kept:
+                desk.run(f"DELETE FROM {schema_}.{row['tablename']}")
+    return People(events, desk, data)
+
+
+@pytest.fixture(name="people", params=["sqlite", "postgresql"])
+def both(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[People]:
+    """Both stores, of each kind."""
+    made = (
+        sqlite_people(tmp_path)
+        if request.param == "sqlite"
+        else postgres_people(request.getfixturevalue("postgres"), tmp_path)
+    )
+    yield made
+    made.close()
+
+
+def ordered(
+    desk: sql.Db, events: sql.Db, box: str, line: str, verb: str, args: dict[str, str], by: str, now_ms: int
+) -> int:
+    """An order written down, as `sync.hq.orders.order` does it."""
+    number = 1 + desk.value("SELECT coalesce(max(number), 0) FROM orders WHERE box = :box", box=box)
+    desk.run(
+        "INSERT INTO orders (box, number, line, verb, args, made_ms, by)"
+        " VALUES (:box, :number, :line, :verb, :args, :now, :by)",
+        box=box, number=number, line=line, verb=verb, args=json.dumps(args), now=now_ms, by=by,
+    )  # fmt: skip
+    return int(number)
