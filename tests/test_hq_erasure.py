@@ -1,11 +1,10 @@
-"""Being forgotten: the number stands nowhere afterwards, counts stay, and a box that sends its rows again is no fork."""
+"""Being forgotten: the number stands nowhere afterwards, counts stay, a box that sends again is no fork."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import sqlite3
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,8 @@ import pytest
 
 from edge.events import GENESIS, Row, link
 from sync import wire
-from sync.hq import recordings, tables
-from sync.hq.people import erasure, forgetting, jobs, lists, outcomes, retention, search, stops
+from sync.hq import recordings
+from sync.hq.people import erasure, forgetting, lists, outcomes, retention, search, stops
 from sync.hq.people.profiles import DAY_MS, PROFILES, Retention
 from sync.hq.store import Store
 from tests.people import ANU, BINA, CHAND, KEY, NOW, People, both, ordered
@@ -49,7 +48,7 @@ def counted(people: People) -> dict[str, Any]:
     told: dict[str, Any] = {}
     for table in ("event", *search.with_callers(people.events)):
         told[table] = people.events.row(f"SELECT count(*) AS n, count(DISTINCT caller) AS callers FROM {table}")
-    told["kinds"] = people.events.rows("SELECT kind, state, count(*) AS n FROM event GROUP BY kind, state ORDER BY 1, 2")
+    told["kinds"] = people.events.rows("SELECT kind, state, count(*) AS n FROM event GROUP BY 1, 2 ORDER BY 1, 2")
     told["votes"] = people.events.rows("SELECT value, count(DISTINCT caller) AS n FROM answer GROUP BY value")
     return told
 

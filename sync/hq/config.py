@@ -30,7 +30,7 @@ class HqConfig:
     ca: Path | None = None
     cert: Path | None = None
     key: Path | None = None
-    retention: Retention = Retention()
+    retention: Retention = field(default_factory=Retention)
 
 
 def load(path: Path | str) -> HqConfig:

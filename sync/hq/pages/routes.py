@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from sync.hq.pages import people
 from sync.hq.pages.ask import Page, Tab
 
-ROUTES: list[Page] = []
+ROUTES: list[Page] = [
+    *people.ROUTES,
+]
 
-TABS: list[Tab] = []
+TABS: list[Tab] = [
+    *people.TABS,
+]
