@@ -139,7 +139,7 @@ def test_outcomes_are_sent_and_what_was_wrong_is_the_senders_alone(house: House)
     assert told[1]["number"] == f"'{BINA}"  # harmless, and taken when it is sent again
     again = mira.post("/outcomes", send, files={"file": ("a.csv", raw, "text/csv")})
     assert "0 taken, 1 known already" in text_of(again)
-    assert "spreadsheet's own file" in text_of(mira.post("/outcomes", send, files={"file": ("x", b"PK\x03\x04", "x")}))
+    assert "own file, not CSV" in text_of(mira.post("/outcomes", send, files={"file": ("x", b"PK\x03\x04", "x")}))
     assert mira.post("/outcomes", send).status_code == 400
     assert mira.post("/outcomes", {"campaign": "none"}, files={"file": ("a.csv", raw, "x")}).status_code == 400
     huge = mira.post("/outcomes", send, files={"file": ("a.csv", b"x" * (17 * 1024 * 1024), "text/csv")})

@@ -18,7 +18,6 @@ from sync.hq.people import consents, handing, invitations, shown, suppression, w
 from sync.hq.people import outcomes as told
 
 VIEW = frozenset({"manager", "desk", "auditor", "admin"})
-LISTED = ("confirmed", "declined", "attended")
 SHOWN, LINKS = 500, 100
 _GUEST = ("number", "campaign", "answer", "at", "attended", "thing")
 
@@ -45,11 +44,11 @@ def guests(ask: Ask) -> Response:
         raise Refused("There is no such invitation.")
     said, zone = invitations.guests(ask.events, ask.desk, issue), told.zone(ask.events)
     rows = [
-        {**row, "who": shown.who(row["caller"]), "when": shown.minute(row["at_ms"], zone),
+        {**row, "who": ask._(shown.who(row["caller"])), "when": shown.minute(row["at_ms"], zone),
          "thing": shown.name(row["store_id"], row["seq"])}
         for row in invitations.listed(said, which)[:SHOWN]
     ]  # fmt: skip
-    return ask.page("people_guests.html", issue=issue, name=title, which=which, lists=LISTED, rows=rows,
+    return ask.page("people_guests.html", issue=issue, name=title, which=which, lists=invitations.LISTED, rows=rows,
                     counts=invitations.counts(said), most=SHOWN)  # fmt: skip
 
 
@@ -86,7 +85,7 @@ def ledger(ask: Ask) -> Response:
     found = _ledger(ask, purpose) if purpose else None
     zone = told.zone(ask.events)
     rows = [
-        {**row, "who": shown.who(row["caller"]), "when": shown.minute(row["at_ms"], zone),
+        {**row, "who": ask._(shown.who(row["caller"])), "when": shown.minute(row["at_ms"], zone),
          "thing": shown.name(row["store_id"], row["seq"])}
         for row in (found.good[:SHOWN] if found else ())
     ]  # fmt: skip

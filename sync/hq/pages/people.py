@@ -21,8 +21,6 @@ from sync.hq.sql import Row
 
 VIEW = frozenset({"manager", "desk", "auditor", "admin"})
 REFRESH_S = 600
-_SOURCES = {"key": "by key", "sms": "by SMS", "desk": "by the desk", "line": "of the line", "": "not known"}
-_ASKED = {"consent": "agreed by key", "sms": "asked by SMS", "desk": "put here by the desk"}
 _LINES = (
     "SELECT box, line, max(campaign) AS campaign FROM store GROUP BY box, line ORDER BY box, line LIMIT 2000"
 )  # fmt: skip
@@ -65,9 +63,10 @@ def list_page(ask: Ask) -> Response:
 def _entry(ask: Ask, row: Row) -> Row:
     where = told.zone(ask.events)
     return {
-        **row, "who": shown.who(row["caller"]), "store": row["store_id"], "asked_at": shown.day(row["asked_ms"], where),
-        "expires": shown.day(row["expires_ms"], where), "expired": row["expires_ms"] <= ask.now_ms,
-        "how": ask._(_ASKED[row["asked"]]), "source_said": ask._(_SOURCES[row["source"]]),
+        **row, "who": ask._(shown.who(row["caller"])), "store": row["store_id"],
+        "asked_at": shown.day(row["asked_ms"], where), "expires": shown.day(row["expires_ms"], where),
+        "expired": row["expires_ms"] <= ask.now_ms,
+        "how": ask._(shown.ASKED[row["asked"]]), "source_said": ask._(shown.SOURCES[row["source"]]),
     }  # fmt: skip
 
 

@@ -23,7 +23,7 @@ _ERASURES = "SELECT id, caller, asked_ms, by, reason, due_ms, done_ms FROM erasu
 def all_stops(ask: Ask) -> Response:
     zone = outcomes.zone(ask.events)
     rows = [
-        {**row, "who": shown.who(row["caller"]) if row["caller"] else ask._("erased"),
+        {**row, "who": ask._(shown.who(row["caller"] or shown.GONE)),
          "when": shown.minute(row["at_ms"], zone)}
         for row in ask.desk.rows(_STOPS)
     ]  # fmt: skip
@@ -37,14 +37,15 @@ def stop(ask: Ask) -> Response:
     caller = _number(ask)
     with ask.change("wrote down an opt-out", "", _reason(ask)) as desk:
         new = stops.stop(desk, suppression.key(ask.config.data), caller, ask.now_ms, "")
-    said = "It is written down, and goes to all boxes." if new else "That was known already."
-    return ask.go("/opt-outs", ask._(said))
+    return ask.go(
+        "/opt-outs", ask._("It is written down, and goes to all boxes.") if new else ask._("That was known already.")
+    )
 
 
 def erasures(ask: Ask) -> Response:
     zone, law = outcomes.zone(ask.events), ask.config.retention.law
     rows = [
-        {**row, "who": shown.who(row["caller"]) if row["caller"] else ask._("erased"),
+        {**row, "who": ask._(shown.who(row["caller"] or shown.GONE)),
          "asked": shown.minute(row["asked_ms"], zone), "due": shown.day(row["due_ms"], zone),
          "waits": row["due_ms"] > ask.now_ms, "done": shown.minute(row["done_ms"], zone) if row["done_ms"] else ""}
         for row in ask.desk.rows(_ERASURES)

@@ -13,6 +13,7 @@ from collections.abc import Collection
 
 from sync.hq.sql import Db, Row
 
+LISTED = ("confirmed", "declined", "attended")
 DECLINED = frozenset({"no", "decline", "declined", "not-coming", "sorry", "nahi"})
 _ISSUES = "SELECT DISTINCT issue FROM answer WHERE issue <> '' ORDER BY issue"
 _SAID = """

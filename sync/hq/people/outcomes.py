@@ -27,6 +27,11 @@ from sync.hq.sql import Db
 GOALS = ("registered", "attended", "pledged")
 COLUMNS = ("number", "at", "goal", "note")
 KEPT_MS = 7 * 86_400_000  # so long a file of what was wrong can be had
+NONE, NO_NUMBER, NO_TELEPHONE, CUT, NO_GOAL, NO_DATE = (
+    "missing", "no number", "no telephone number", "cut short by a spreadsheet (format the column as text)",
+    "no such goal", "no such date",
+)  # fmt: skip
+WRONG = (NONE, NO_NUMBER, NO_TELEPHONE, CUT, NO_GOAL, NO_DATE)  # all that is said of a row here
 _NOTE = 500
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _AT = "2026-11-25, 2026-11-25 18:30 or 25-11-2026 (day first), not in the future"
@@ -96,13 +101,13 @@ def _row(line: Line, goal: str, country: str, zone: tzinfo, now_ms: int) -> Outc
         return Wrong(line.line, "number", why, f"{home}+, the country's code and the number")
     named = values.get("goal", "").lower() or goal
     if named not in GOALS:
-        return Wrong(line.line, "goal", "no such goal", ", ".join(GOALS))
+        return Wrong(line.line, "goal", NO_GOAL, ", ".join(GOALS))
     at_ms = moment(values.get("at", ""), zone, now_ms)
     if at_ms is None:
-        return Wrong(line.line, "at", "no such date", _AT)
+        return Wrong(line.line, "at", NO_DATE, _AT)
     note = values.get("note", "")
     if len(note) > _NOTE:
-        return Wrong(line.line, "note", "too long", f"{_NOTE} letters")
+        return Wrong(line.line, "note", sheet.LONG, f"{_NOTE} letters")
     return Outcome(line.line, caller, at_ms, named, note)
 
 
@@ -110,13 +115,13 @@ def number(cell: str, country: str) -> tuple[str, str]:
     """The number in a cell in E.164, and "" - or "", and why it is none."""
     bare = cell.strip().lstrip("'").strip()
     if not bare:
-        return "", "missing"
+        return "", NONE
     if re.fullmatch(r"[0-9]+([.,][0-9]+)?[eE]\+?[0-9]+", bare):
-        return "", "cut short by a spreadsheet (format the column as text)"
+        return "", CUT
     if not re.fullmatch(r"\+?[0-9 ().-]+", bare):
-        return "", "no number"
+        return "", NO_NUMBER
     found = numbers.identify(re.sub(r"\.0+$", "", bare), None, None, country)
-    return (found.number, "") if found.repliable else ("", "no telephone number")
+    return (found.number, "") if found.repliable else ("", NO_TELEPHONE)
 
 
 def moment(cell: str, zone: tzinfo, now_ms: int) -> int | None:

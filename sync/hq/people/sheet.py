@@ -23,6 +23,9 @@ from typing import NamedTuple
 MOST_BYTES = 5 * 1024 * 1024
 MOST_ROWS = 100_000
 MOST_CELL = 2000
+OPEN_ENDED, MIXED_UP = "a quotation mark is never closed", "its quotation marks are mixed up"
+MANY, LONG = "more cells than columns", "too long"
+WRONG = (OPEN_ENDED, MIXED_UP, MANY, LONG)  # all that is said of a row here
 _SPAN = 30  # lines that one row may go over, by line breaks within quotation marks
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig", "UTF-8"), (codecs.BOM_UTF16_LE, "utf-16", "UTF-16"),
           (codecs.BOM_UTF16_BE, "utf-16", "UTF-16"))  # fmt: skip
@@ -154,7 +157,7 @@ def _records(lines: Sequence[str], at: int, delimiter: str) -> Iterator[tuple[in
             cells = next(reader)
         except csv.Error as error:
             open_ended = "unexpected end" in str(error) or "field limit" in str(error)
-            yield at + 1, "a quotation mark is never closed" if open_ended else "its quotation marks are mixed up"
+            yield at + 1, OPEN_ENDED if open_ended else MIXED_UP
             at += 1
             continue
         if any(cell.strip() for cell in cells):
@@ -167,9 +170,9 @@ def _take(sheet: Sheet, number: int, told: list[str] | str) -> None:
     if isinstance(told, str):
         sheet.wrong.append((Wrong(number, "", told, allowed), []))
     elif any(cell.strip() for cell in told[len(sheet.head) :]):
-        sheet.wrong.append((Wrong(number, "", "more cells than columns", f"{len(sheet.head)} cells"), told))
+        sheet.wrong.append((Wrong(number, "", MANY, f"{len(sheet.head)} cells"), told))
     elif long := [place for place, cell in enumerate(told[: len(sheet.head)]) if len(cell) > MOST_CELL]:
-        sheet.wrong.append((Wrong(number, sheet.head[long[0]], "too long", f"{MOST_CELL} letters"), told))
+        sheet.wrong.append((Wrong(number, sheet.head[long[0]], LONG, f"{MOST_CELL} letters"), told))
     else:
         values = {name: cell.strip() for name, cell in zip(sheet.head, told, strict=False)}
         sheet.lines.append(Line(number, values, told))
