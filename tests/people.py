@@ -147,16 +147,3 @@ def both(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[People]:
     )
     yield made
     made.close()
-
-
-def ordered(
-    desk: sql.Db, events: sql.Db, box: str, line: str, verb: str, args: dict[str, str], by: str, now_ms: int
-) -> int:
-    """An order written down, as `sync.hq.orders.order` does it."""
-    number = 1 + desk.value("SELECT coalesce(max(number), 0) FROM orders WHERE box = :box", box=box)
-    desk.run(
-        "INSERT INTO orders (box, number, line, verb, args, made_ms, by)"
-        " VALUES (:box, :number, :line, :verb, :args, :now, :by)",
-        box=box, number=number, line=line, verb=verb, args=json.dumps(args), now=now_ms, by=by,
-    )  # fmt: skip
-    return int(number)

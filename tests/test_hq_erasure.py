@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ import pytest
 
 from edge.events import GENESIS, Row, link
 from sync import wire
-from sync.hq import recordings
+from sync.hq import deskstore, recordings, sql
+from sync.hq.orders import order
 from sync.hq.people import erasure, forgetting, lists, outcomes, retention, search, stops
+from sync.hq.people.duty import Duty
 from sync.hq.people.profiles import DAY_MS, PROFILES, Retention
 from sync.hq.store import Store
-from tests.people import ANU, BINA, CHAND, KEY, NOW, People, both, ordered
+from tests.people import ANU, BINA, CHAND, KEY, NOW, People, both
 from tests.postgres import postgres
 
 both, postgres = both, postgres  # the fixtures: `people` on either kind of store
@@ -61,7 +64,7 @@ def ask(people: People, caller: str, now_ms: int = NOW, law: Any = LAW) -> forge
 def round_(people: People, now_ms: int) -> list[int]:
     """What the receiver and the page's jobs do, one after the other."""
     stops.collect(people.events, people.desk, KEY)
-    stops.spread(people.events, people.desk, ordered, now_ms)
+    stops.spread(people.events, people.desk, order, now_ms)
     for row in people.desk.rows("SELECT box, number FROM orders WHERE box NOT IN ('away-01')"):
         people.events.run(_ANSWERED, row)
     lists.gather(people.events, people.desk, KEY, now_ms)
@@ -175,8 +178,6 @@ def hello() -> tuple[str, bytes]:
 
 def sent_again(data: Path, spoil: bool) -> tuple[set[str], str]:
     """A ledger that is sent, forgotten in part, and sent again with more; the alarms, and the last answer's reject."""
-    from sync.hq import sql
-
     store = Store(data / "hq.db")
     store.take([hello(), batch(rows(20))], NOW)
     raw = sqlite3.connect(data / "hq.db", isolation_level=None)
@@ -218,8 +219,6 @@ def test_sound_that_was_deleted_is_not_taken_again(tmp_path: Path) -> None:
     store.take([hello(), batch(told), (topic, parcel)], NOW)
     file = tmp_path / recordings.where("nashik-07", "0badcafe", 4)
     assert file.exists()
-    from sync.hq import sql
-
     db = sql.adopt(sqlite3.connect(tmp_path / "hq.db", isolation_level=None))
     with db.transaction():
         erasure.erase(db, tmp_path, {ANU: erasure.token(1)}, NOW)
@@ -250,3 +249,27 @@ def test_what_is_old_is_let_go_and_the_page_says_so_before(people: People) -> No
     assert search.rows_with(people.events, ANU) == {}
     assert search.rows_with(people.events, BINA)  # she still rings
     assert retention.due(people.events, Retention("IN", 90, 180), later)[1] == 0  # a profile's least time binds
+
+
+def test_the_receiver_obeys_between_two_groups(tmp_path: Path) -> None:
+    """The whole way: the desk asks, the store's one writer obeys, and goes on taking rows."""
+    store = Store(tmp_path / "hq.db")
+    store.take([hello(), batch(rows(20))], NOW)
+    opened: Callable[[], sql.Db] = lambda: sql.sqlite(tmp_path / "desk.db", reading=True)  # noqa: E731
+    duty = Duty(opened, tmp_path, Retention("BR", 90, 180), NOW)
+    store.attend(duty, NOW)  # there is no desk yet
+    desk, reading = sql.sqlite(tmp_path / "desk.db"), sql.sqlite(tmp_path / "hq.db", reading=True)
+    store.attend(duty, NOW)  # nor has it tables
+    deskstore.migrate(desk)
+    with desk.transaction():
+        forgetting.ask(reading, desk, KEY, LAW, ANU, "adi", "she asked by letter", NOW)
+    store.attend(duty, NOW)
+    store.take([batch(rows(25))], NOW)
+    assert reading.value("SELECT count(*) FROM event WHERE caller = :c", c=ANU) == 2  # of the five new ones
+    assert reading.value("SELECT count(*) FROM event WHERE caller = 'erased:1'") == 9
+    assert reading.value("SELECT count(*) FROM alarm") == 0
+    store.attend(duty, NOW + 1000)  # a request is carried out once
+    assert reading.value("SELECT count(*) FROM event WHERE caller = :c", c=ANU) == 2
+    for each in (desk, reading):
+        each.close()
+    store.close()

@@ -9,9 +9,10 @@ from collections.abc import Callable
 import pytest
 
 from sync.hq.doors.roles import User
+from sync.hq.orders import order
 from sync.hq.people import consents, invitations, lists, stops, suppression, wishes
 from sync.hq.people.profiles import DAY_MS
-from tests.people import ANU, BINA, CHAND, KEY, NOW, People, both, ordered
+from tests.people import ANU, BINA, CHAND, KEY, NOW, People, both
 from tests.postgres import postgres
 
 both, postgres = both, postgres  # the fixtures: `people` on either kind of store
@@ -35,7 +36,7 @@ def test_an_opt_out_reaches_every_other_box_once(people: People) -> None:
     people.row(one, "optout", ANU, "on")
     for _ in range(3):  # the job comes again and again
         stops.collect(people.events, people.desk, KEY)
-        stops.spread(people.events, people.desk, ordered, NOW)
+        stops.spread(people.events, people.desk, order, NOW)
     assert orders_of(people) == [("nashik-02", ANU), ("pune-01", ANU)]
     assert suppression.is_suppressed(people.desk, KEY, ANU) and not suppression.is_suppressed(people.desk, KEY, BINA)
 
@@ -43,12 +44,12 @@ def test_an_opt_out_reaches_every_other_box_once(people: People) -> None:
         assert stops.stop(people.desk, KEY, BINA, NOW, "")  # the desk writes one down, for all boxes
         assert not stops.stop(people.desk, KEY, BINA, NOW, "")
     people.box("satara-01")  # and a box that is new is told of everybody
-    stops.spread(people.events, people.desk, ordered, NOW)
+    stops.spread(people.events, people.desk, order, NOW)
     assert orders_of(people) == [
         ("nashik-01", BINA), ("nashik-02", ANU), ("nashik-02", BINA), ("pune-01", ANU), ("pune-01", BINA),
         ("satara-01", ANU), ("satara-01", BINA),
     ]  # fmt: skip
-    assert stops.spread(people.events, people.desk, ordered, NOW) == 0
+    assert stops.spread(people.events, people.desk, order, NOW) == 0
 
 
 def test_orders_cut_short_are_given_the_next_time_and_none_twice(
@@ -65,7 +66,7 @@ def test_orders_cut_short_are_given_the_next_time_and_none_twice(
     def dying(*given: object) -> int:
         if len(orders_of(people)) == 5:
             raise RuntimeError("killed")
-        return ordered(*given)  # type: ignore[arg-type]
+        return order(*given)  # type: ignore[arg-type]
 
     for _ in range(2):
         try:
@@ -74,7 +75,7 @@ def test_orders_cut_short_are_given_the_next_time_and_none_twice(
             pass
     assert len(orders_of(people)) == 3  # what died took its whole transaction with it
     for _ in range(5):
-        stops.spread(people.events, people.desk, ordered, NOW)
+        stops.spread(people.events, people.desk, order, NOW)
     assert orders_of(people) == [("b-1", caller) for caller in callers]
 
 
@@ -84,7 +85,7 @@ def test_what_is_no_number_is_ordered_of_nobody(people: People) -> None:
     people.row(one, "optout", "AX-BANK", "on")
     people.row(one, "optout", "", "on")
     assert stops.collect(people.events, people.desk, KEY) == 0
-    assert stops.spread(people.events, people.desk, ordered, NOW) == 0
+    assert stops.spread(people.events, people.desk, order, NOW) == 0
 
 
 def test_the_key_is_made_once_and_nobody_else_may_read_it(people: People) -> None:

@@ -16,7 +16,7 @@ from sync.hq.pages import people as pages
 from sync.hq.people import erasure, jobs, lists, suppression
 from tests.browser import PHONE, chromium, scrolls_sideways, served, shown
 from tests.hq import Office, text_of
-from tests.people import ANU, BINA, CHAND, People, make_events, ordered
+from tests.people import ANU, BINA, CHAND, People, make_events
 
 chromium = chromium
 PAGES = ("/people", "/lists", "/wards", "/outcomes", "/invitations", "/invitations/sabha", "/consents",
@@ -40,7 +40,7 @@ class House(Office):
         return self.all.row(self.store, kind, caller, state, at_ms=self.before, **extra)
 
     def tick(self) -> jobs.Done:
-        return jobs.tick(self.all.events, self.all.desk, self.config, ordered, self.now_ms)
+        return jobs.tick(self.all.events, self.all.desk, self.config, self.now_ms)
 
 
 @pytest.fixture

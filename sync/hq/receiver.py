@@ -31,6 +31,7 @@ from sync import mqtt, wire
 from sync.hq import config as settings
 from sync.hq import sql
 from sync.hq.orders import Outbox
+from sync.hq.people.duty import Duty
 from sync.hq.store import Store
 
 RECONNECT_S = 5.0
@@ -81,7 +82,9 @@ class Receiver:
         self._state_file = config.data / "receiver.json"
         self._store = Store(config.data / "hq.db")
         desk = config.data / "desk.db"
-        self._outbox = Outbox(lambda: sql.sqlite(desk, reading=True, patience_s=0.1), self._store.ordered())
+        opened = lambda: sql.sqlite(desk, reading=True, patience_s=0.1)  # noqa: E731
+        self._outbox = Outbox(opened, self._store.ordered())
+        self._duty = Duty(opened, config.data, config.retention, _wall_ms())
         self._desk_at = 0.0
         self._inbox: queue.SimpleQueue[mqtt.Event] = queue.SimpleQueue()
         broker = mqtt.Broker(config.broker, config.ca, config.cert, config.key)
@@ -116,6 +119,7 @@ class Receiver:
         if now >= self._desk_at:
             self._desk_at = now + _DESK_S * self._reconnect_s / RECONNECT_S
             self._order(self._outbox.look())
+            self._store.attend(self._duty, _wall_ms())
         waits = [self._tell_at, self._desk_at, *([self._open_at] if self._open_at is not None else [])]
         heard: list[mqtt.Heard] = []
         try:

@@ -25,7 +25,9 @@ from sqlite_utils import Database
 
 from edge.events import GENESIS, link
 from sync import durable, wire
+from sync.hq import sql
 from sync.hq.people import erasure
+from sync.hq.people.duty import Duty
 from sync.hq.recordings import Recordings
 from sync.hq.schema import migrations
 
@@ -95,6 +97,13 @@ class Store:
     def ordered(self) -> list[tuple[str, int]]:
         """The orders that boxes have answered: box and number."""
         return self._db.execute("SELECT box, number FROM ordered").fetchall()
+
+    def attend(self, duty: Duty, now_ms: int) -> None:
+        """Between two groups: have done what this connection alone may do."""
+        try:
+            duty.do(sql.adopt(self._db), now_ms)
+        finally:
+            self._db.row_factory = None
 
     def district(self, box: str) -> str | None:
         """The district of a box that has said hello."""

@@ -12,7 +12,7 @@ import threading
 import time
 from typing import NamedTuple
 
-from sync.hq import stores
+from sync.hq import orders, stores
 from sync.hq.config import HqConfig
 from sync.hq.people import forgetting, lists, outcomes, stops, suppression
 from sync.hq.sql import Db
@@ -29,7 +29,7 @@ class Done(NamedTuple):
     reports: int
 
 
-def tick(events: Db, desk: Db, config: HqConfig, order: stops.Order, now_ms: int) -> Done:
+def tick(events: Db, desk: Db, config: HqConfig, now_ms: int, order: stops.Order = orders.order) -> Done:
     """One round of all of it."""
     secret = suppression.key(config.data)
     found = stops.collect(events, desk, secret)
@@ -44,9 +44,9 @@ def tick(events: Db, desk: Db, config: HqConfig, order: stops.Order, now_ms: int
 class Jobs(threading.Thread):
     """Ticks until it is stopped, beside the page. Its errors are told once each kind, without any value."""
 
-    def __init__(self, config: HqConfig, order: stops.Order, every_s: float = EVERY_S) -> None:
+    def __init__(self, config: HqConfig, every_s: float = EVERY_S) -> None:
         super().__init__(name="people", daemon=True)
-        self._config, self._order, self._every_s = config, order, every_s
+        self._config, self._every_s = config, every_s
         self._over = threading.Event()
         self._told: set[str] = set()
 
@@ -54,7 +54,7 @@ class Jobs(threading.Thread):
         while not self._over.wait(self._every_s):
             try:
                 with stores.events(self._config) as events, stores.desk(self._config) as desk:
-                    tick(events, desk, self._config, self._order, int(time.time() * 1000))
+                    tick(events, desk, self._config, int(time.time() * 1000))
             except FileNotFoundError:
                 continue  # no receiver has begun yet
             except Exception as error:  # whatever a store or a disk does: the page goes on, and so do the jobs

@@ -16,7 +16,7 @@ from sync.hq.people import erasure
 from sync.hq.people.profiles import DAY_MS, Retention
 from sync.hq.sql import Db
 
-SOUNDS = 200  # recordings let go in one transaction
+SOUNDS, CALLERS = 200, 2000  # let go of in one transaction
 _OLD_SOUND = (
     "SELECT f.store_id AS store_id, f.seq AS seq FROM recording AS r JOIN recording_file AS f"
     " ON f.store_id = r.store_id AND f.seq = r.seq WHERE r.at_ms < :before AND f.bytes > 0 ORDER BY r.at_ms"
@@ -40,6 +40,12 @@ def due(events: Db, kept: Retention, now_ms: int) -> Due:
     return Due(len(sounds), int(callers or 0), now_ms - kept.audio_days * DAY_MS, before)
 
 
+def is_old(events: Db, kept: Retention, now_ms: int) -> bool:
+    """Can anything be due? It looks at no row."""
+    day = (now_ms - min(kept.audio_days, max(kept.events_days, kept.law.keep_days)) * DAY_MS) // DAY_MS
+    return events.value("SELECT 1 FROM tally WHERE day <= :day LIMIT 1", day=day) is not None
+
+
 def let_go(events: Db, data: Path, kept: Retention, now_ms: int) -> tuple[int, int]:
     """Let go of some of what is due: how many recordings, how many callers. For the receiver, now and then; the rest is
     for the next time. Raises what the store raises, and OSError."""
@@ -48,7 +54,7 @@ def let_go(events: Db, data: Path, kept: Retention, now_ms: int) -> tuple[int, i
         with events.transaction():
             for row in old:
                 erasure.silence(events, data, row["store_id"], row["seq"], now_ms)
-    callers = events.rows(f"{_CALLERS} LIMIT {erasure.MOST}", before=_before(kept, now_ms))
+    callers = events.rows(f"{_CALLERS} LIMIT {CALLERS}", before=_before(kept, now_ms))
     if callers:
         with events.transaction():
             tokens = {row["caller"]: f"{erasure.TOKEN}{secrets.token_hex(8)}" for row in callers}
