@@ -5,25 +5,28 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
 
 from edge.events import GENESIS, Row, link
 from sync import wire
-from sync.hq import deskstore, recordings, sql
+from sync.hq import deskstore, recordings, rollups, schema, sql
 from sync.hq.orders import order
 from sync.hq.people import erasure, forgetting, lists, outcomes, retention, search, stops
 from sync.hq.people.duty import Duty
 from sync.hq.people.profiles import DAY_MS, PROFILES, Retention
 from sync.hq.store import Store
+from tests import rolling
 from tests.people import ANU, BINA, CHAND, KEY, NOW, People, both
 from tests.postgres import postgres
 
 both, postgres = both, postgres  # the fixtures: `people` on either kind of store
 LAW = PROFILES["BR"]
+rolling_phases = (Phase.explicit, Phase.generate)  # shrinking such a stream takes minutes
 _ANSWERED = "INSERT INTO ordered VALUES (:box, :number, 'done', '', 0) ON CONFLICT (box, number) DO NOTHING"
 
 
@@ -251,6 +254,57 @@ def test_what_is_old_is_let_go_and_the_page_says_so_before(people: People) -> No
     assert retention.due(people.events, Retention("IN", 90, 180), later)[1] == 0  # a profile's least time binds
 
 
+def forgotten_and_rebuilt(db: sql.Db, stream: list[list[rolling.Batch]], data: Path) -> None:
+    """Forgetting somebody leaves the roll-ups as a rebuild from the rows that are left makes them."""
+    rolling.empty(db)
+    rolling.take(db, rollups.Rollups(db, rolling.ISSUES), stream)
+    counts = db.rows("SELECT * FROM tally ORDER BY 1, 2, 3, 4, 5")
+    with db.transaction():
+        erasure.erase(db, data, {"+911": "erased:1", "+913": "erased:2"}, NOW)
+    assert not db.value("SELECT count(*) FROM event WHERE caller IN ('+911', '+913')")
+    kept = rolling.picture(db)
+    with db.transaction():
+        rollups.rebuild(db, rolling.ISSUES)
+    assert kept == rolling.picture(db)
+    assert {tuple(row.values()) for row in counts if any([*row.values()][5:])} == {
+        tuple(row.values()) for row in db.rows("SELECT * FROM tally") if any([*row.values()][5:])
+    }
+
+
+def prove_rebuilt(db: sql.Db, data: Path, examples: int) -> None:
+    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None,
+              phases=rolling_phases)  # fmt: skip
+    @given(rolling.stream(30))
+    def holds(stream: list[list[rolling.Batch]]) -> None:
+        forgotten_and_rebuilt(db, stream, data)
+
+    holds()
+
+
+@pytest.fixture
+def rolled(tmp_path: Path) -> Iterator[sql.Db]:
+    made = sql.adopt(sqlite3.connect(":memory:", isolation_level=None))
+    rolling.build(made)
+    for table in ("quarantine", "recording_file"):
+        made.build(next(part for part in [*schema._FIRST.split(";\n"), *schema._SOUND.split(";\n")]
+                        if f"TABLE {table} " in part))  # fmt: skip
+    yield made
+    made.close()
+
+
+def test_the_roll_ups_say_the_same_when_they_are_made_anew(rolled: sql.Db, tmp_path: Path) -> None:
+    prove_rebuilt(rolled, tmp_path, 40)
+
+
+def test_the_proof_of_the_roll_ups_sees_one_that_is_left_out(
+    rolled: sql.Db, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = search.with_callers
+    monkeypatch.setattr(search, "with_callers", lambda db: [name for name in whole(db) if name != "vote"])
+    with pytest.raises(AssertionError):
+        prove_rebuilt(rolled, tmp_path, 100)
+
+
 def test_the_receiver_obeys_between_two_groups(tmp_path: Path) -> None:
     """The whole way: the desk asks, the store's one writer obeys, and goes on taking rows."""
     store = Store(tmp_path / "hq.db")
@@ -266,7 +320,7 @@ def test_the_receiver_obeys_between_two_groups(tmp_path: Path) -> None:
     store.attend(duty, NOW)
     store.take([batch(rows(25))], NOW)
     assert reading.value("SELECT count(*) FROM event WHERE caller = :c", c=ANU) == 2  # of the five new ones
-    assert reading.value("SELECT count(*) FROM event WHERE caller = 'erased:1'") == 9
+    assert reading.value("SELECT count(*) FROM event WHERE caller = 'erased:1'") == 10
     assert reading.value("SELECT count(*) FROM alarm") == 0
     store.attend(duty, NOW + 1000)  # a request is carried out once
     assert reading.value("SELECT count(*) FROM event WHERE caller = :c", c=ANU) == 2

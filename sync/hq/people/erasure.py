@@ -107,7 +107,7 @@ def without_words(extra: str, caller: str) -> str:
     told, digits = json.loads(extra), search.digits(caller)
     kept = {
         key: value for key, value in told.items()
-        if key not in _WORDS and digits not in re.sub(r"\D", "", json.dumps(value))
+        if key not in _WORDS and (type(value) is int or digits not in re.sub(r"\D", "", json.dumps(value)))
     }  # fmt: skip
     return extra if kept == told else json.dumps(kept, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
