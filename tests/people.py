@@ -86,6 +86,7 @@ class People:
         seq = next(self._seq[store])
         told = json.dumps(extra, ensure_ascii=False, sort_keys=True, separators=(",", ":")) if extra else ""
         own = {"store_id": store, "seq": seq, "campaign": campaign, "caller": caller, "at_ms": at_ms, "state": state}
+        self.events.run("UPDATE store SET hwm = :seq, last = :seq WHERE id = :id", seq=seq, id=store)
         self.events.run(_EVENT, {**own, "of": 0, "kind": kind, "extra": told})
         table = {"message": "letter"}.get(kind, kind)
         if table in tables.ALL and (kind != "message" or state == "received"):

@@ -79,6 +79,20 @@ def test_orders_cut_short_are_given_the_next_time_and_none_twice(
     assert orders_of(people) == [("b-1", caller) for caller in callers]
 
 
+def test_a_ledger_that_has_not_grown_is_not_asked(people: People) -> None:
+    (one,) = people.box("a-1")
+    (two,) = people.box("b-1")
+    seen: stops.Seen = {}
+    people.row(one, "optout", ANU, "on")
+    assert [stops.collect(people.events, people.desk, KEY, seen) for _ in range(2)] == [1, 0]
+    assert seen == {("stops", one): 1, ("stops", two): 0}
+    people.row(one, "call", BINA, "missed")
+    people.row(two, "optout", BINA, "on")
+    assert stops.collect(people.events, people.desk, KEY, seen) == 1
+    people.row(two, "consent", CHAND, "volunteer")
+    assert [lists.gather(people.events, people.desk, KEY, NOW, seen) for _ in range(3)] == [1, 0, 0]
+
+
 def test_what_is_no_number_is_ordered_of_nobody(people: People) -> None:
     (one,) = people.box("a-1")
     people.box("b-1")

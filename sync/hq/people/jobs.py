@@ -1,7 +1,8 @@
 """What is done about people without anybody asking: opt-outs carried on, lists filled, reports of erasures written.
 
 Rules of this room
-- `tick` is small when there is nothing new: marks are compared, nothing is scanned. The web page's process calls it.
+- `tick` is small when there is nothing new: a ledger that has not grown is not asked, nothing is scanned. The web
+  page's process calls it.
 - A store that fails now is tried again at the next tick; nothing that was half done is done twice.
 """
 
@@ -17,7 +18,7 @@ from sync.hq.config import HqConfig
 from sync.hq.people import forgetting, lists, outcomes, stops, suppression
 from sync.hq.sql import Db
 
-EVERY_S = 2.0
+EVERY_S = 5.0
 
 
 class Done(NamedTuple):
@@ -29,12 +30,12 @@ class Done(NamedTuple):
     reports: int
 
 
-def tick(events: Db, desk: Db, config: HqConfig, now_ms: int, order: stops.Order = orders.order) -> Done:
-    """One round of all of it."""
+def tick(events: Db, desk: Db, config: HqConfig, now_ms: int, seen: stops.Seen | None = None) -> Done:
+    """One round of all of it. `seen` is kept between rounds by whoever calls."""
     secret = suppression.key(config.data)
-    found = stops.collect(events, desk, secret)
-    given = stops.spread(events, desk, order, now_ms)
-    listed = lists.gather(events, desk, secret, now_ms)
+    found = stops.collect(events, desk, secret, seen)
+    given = stops.spread(events, desk, orders.order, now_ms)
+    listed = lists.gather(events, desk, secret, now_ms, seen)
     forgetting.postpone(events, desk, config.retention.law, now_ms)
     reports = forgetting.finish(events, desk, config.data, now_ms)
     outcomes.forget_wrong(desk, now_ms)
@@ -49,12 +50,13 @@ class Jobs(threading.Thread):
         self._config, self._every_s = config, every_s
         self._over = threading.Event()
         self._told: set[str] = set()
+        self._seen: stops.Seen = {}
 
     def run(self) -> None:
         while not self._over.wait(self._every_s):
             try:
                 with stores.events(self._config) as events, stores.desk(self._config) as desk:
-                    tick(events, desk, self._config, int(time.time() * 1000))
+                    tick(events, desk, self._config, int(time.time() * 1000), self._seen)
             except FileNotFoundError:
                 continue  # no receiver has begun yet
             except Exception as error:  # whatever a store or a disk does: the page goes on, and so do the jobs

@@ -26,14 +26,10 @@ AT_ONCE = 1000
 THINGS = ("recording", "letter", "answer", "consent", "grievance")  # second positive acts, which the desk may name
 _NEW = {
     "consent": "SELECT store_id, seq, campaign, at_ms, caller, language, purpose AS said FROM consent"
-               " WHERE store_id = :store AND seq > :seq ORDER BY seq",
+               f" WHERE store_id = :store AND seq > :seq ORDER BY seq LIMIT {AT_ONCE}",
     "sms": "SELECT store_id, seq, campaign, at_ms, caller, '' AS language, text AS said FROM letter"
-           " WHERE store_id = :store AND seq > :seq ORDER BY seq",
+           f" WHERE store_id = :store AND seq > :seq ORDER BY seq LIMIT {AT_ONCE}",
 }  # fmt: skip
-_LEDGERS = (
-    "SELECT store.id AS id, store.box AS box, line, coalesce(district, '') AS district FROM store"
-    " LEFT JOIN box ON box.box = store.box ORDER BY store.id"
-)
 _KEYED = (
     "SELECT value FROM answer WHERE caller = :caller AND (issue = 'ward' OR node = 'ward') ORDER BY at_ms DESC LIMIT 1"
 )
@@ -51,20 +47,17 @@ _LIST = (
 )
 
 
-def gather(events: Db, desk: Db, secret: bytes, now_ms: int) -> int:
+def gather(events: Db, desk: Db, secret: bytes, now_ms: int, seen: stops.Seen | None = None) -> int:
     """Read on what boxes have sent, and put those on the lists who asked for it; how many."""
     added = 0
     for asked, query in _NEW.items():
-        read = stops.marks(desk, f"list-{asked}")
-        for ledger in events.rows(_LEDGERS):
-            rows = events.rows(f"{query} LIMIT {AT_ONCE}", store=ledger["id"], seq=read.get(ledger["id"], 0))
-            if not rows:
-                continue
+        job = f"list-{asked}"
+        for ledger, rows in stops.unread(events, desk, job, query, {} if seen is None else seen):
             with desk.transaction():
                 for row in rows:
                     if wishes.wants(asked, row["said"]) and row["at_ms"] > now_ms - STALE_MS:
                         added += add(events, desk, secret, ledger, {**row, "asked": asked}, now_ms)
-                stops.move_mark(desk, f"list-{asked}", ledger["id"], rows[-1]["seq"])
+                stops.move_mark(desk, job, ledger["id"], rows[-1]["seq"])
     return added
 
 
@@ -96,7 +89,7 @@ def where(events: Db, desk: Db, caller: str, box: str, line: str) -> tuple[str, 
 def by_desk(events: Db, desk: Db, secret: bytes, store_id: int, seq: int, ward: str, now_ms: int) -> int:
     """The desk puts the sender of a thing on a list, within the caller's transaction. 0 when she is there already, or
     wants nothing more; -1 when there is no such thing, or it is only a call."""
-    ledger = next((row for row in events.rows(_LEDGERS) if row["id"] == store_id), None)
+    ledger = stops.ledger(events, store_id)
     for table in THINGS if ledger else ():
         thing = events.row(f"SELECT * FROM {table} WHERE store_id = :store AND seq = :seq", store=store_id, seq=seq)
         if thing and ledger:

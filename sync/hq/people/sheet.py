@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 MOST_BYTES = 5 * 1024 * 1024
-MOST_ROWS = 100_000
+MOST_ROWS = 50_000
 MOST_CELL = 2000
 OPEN_ENDED, MIXED_UP = "a quotation mark is never closed", "its quotation marks are mixed up"
 MANY, LONG = "more cells than columns", "too long"

@@ -11,11 +11,11 @@ Rules of this room
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from sync import orders as verbs
 from sync.hq.people import suppression
-from sync.hq.sql import Db
+from sync.hq.sql import Db, Row
 
 AT_ONCE = 2000  # opt-outs read, and orders given, in one transaction at most
 E164 = re.compile(verbs.VERBS["call-back"]["number"])
@@ -23,7 +23,10 @@ _NEW = (
     "SELECT store_id, seq, caller, at_ms FROM optout WHERE store_id = :store AND seq > :seq ORDER BY seq"
     f" LIMIT {AT_ONCE}"
 )
-_LEDGERS = "SELECT id, box FROM store ORDER BY id"
+_LEDGERS = (
+    "SELECT store.id AS id, store.box AS box, line, hwm, coalesce(district, '') AS district FROM store"
+    " LEFT JOIN box ON box.box = store.box"
+)
 _LINES = "SELECT box, line FROM store WHERE id IN (SELECT max(id) FROM store GROUP BY box) ORDER BY box"
 _SET_MARK = (
     "INSERT INTO read_mark (job, store_id, seq) VALUES (:job, :store, :seq)"
@@ -31,15 +34,19 @@ _SET_MARK = (
 )
 _STOP = "INSERT INTO stop (caller, at_ms, box) VALUES (:caller, :at_ms, :box)"
 _TOLD = "INSERT INTO stop_told (box, id) VALUES (:box, :id) ON CONFLICT (box) DO UPDATE SET id = excluded.id"
-_UNTOLD = (
-    "SELECT id, caller, box FROM stop WHERE id > :told ORDER BY id LIMIT :most"
-)  # fmt: skip
+_UNTOLD = "SELECT id, caller, box FROM stop WHERE id > :told ORDER BY id LIMIT :most"
 _END_LISTS = (
     "UPDATE follow SET state = 'dropped', changed_ms = :now WHERE caller = :caller AND state NOT IN ('done', 'dropped')"
 )
 
+Seen = dict[tuple[str, int], int]  # job and ledger: its mark when there was nothing more in it for that job
 # desk, events, box, line, verb, args, by, now_ms -> the order's number for that box
 Order = Callable[[Db, Db, str, str, str, dict[str, str], str, int], int]
+
+
+def ledger(events: Db, id: int) -> Row | None:
+    """A ledger, with whose it is."""
+    return events.row(f"{_LEDGERS} WHERE store.id = :id", id=id)
 
 
 def marks(desk: Db, job: str) -> dict[int, int]:
@@ -60,13 +67,24 @@ def stop(desk: Db, secret: bytes, caller: str, at_ms: int, box: str) -> bool:
     return new
 
 
-def collect(events: Db, desk: Db, secret: bytes) -> int:
-    """Read on what boxes have sent; how many opt-outs were new."""
-    read, found = marks(desk, "stops"), 0
-    for ledger in events.rows(_LEDGERS):
-        rows = events.rows(_NEW, store=ledger["id"], seq=read.get(ledger["id"], 0))
-        if not rows:
+def unread(events: Db, desk: Db, job: str, query: str, seen: Seen) -> Iterator[tuple[Row, list[Row]]]:
+    """Each ledger in which there is something new for that job, and it: what `query` finds behind its mark. A ledger
+    that has not grown since it was last `seen` is not asked."""
+    read = marks(desk, job)
+    for ledger in events.rows(f"{_LEDGERS} ORDER BY store.id"):
+        place = job, ledger["id"]
+        if seen.get(place) == ledger["hwm"]:
             continue
+        if rows := events.rows(query, store=ledger["id"], seq=read.get(ledger["id"], 0)):
+            yield ledger, rows
+        else:
+            seen[place] = ledger["hwm"]
+
+
+def collect(events: Db, desk: Db, secret: bytes, seen: Seen | None = None) -> int:
+    """Read on what boxes have sent; how many opt-outs were new."""
+    found = 0
+    for ledger, rows in unread(events, desk, "stops", _NEW, {} if seen is None else seen):
         with desk.transaction():
             for row in rows:
                 if E164.fullmatch(row["caller"]):
