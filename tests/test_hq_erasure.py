@@ -254,6 +254,25 @@ def test_what_is_old_is_let_go_and_the_page_says_so_before(people: People) -> No
     assert retention.due(people.events, Retention("IN", 90, 180), later)[1] == 0  # a profile's least time binds
 
 
+def test_what_is_old_goes_from_the_desk_too(people: People) -> None:
+    store = furnish(people)
+    lists.gather(people.events, people.desk, KEY, NOW)
+    read = outcomes.read(f"number,at\n{ANU},2026-01-02\n{BINA},\n".encode(), "pledged", "IN",
+                         outcomes.zone(people.events), NOW)  # fmt: skip
+    with people.desk.transaction():
+        outcomes.keep(people.desk, read, "water", "a.csv", "", "adi", NOW)
+        order(people.desk, people.events, "nashik-01", "l1", "opt-out", {"number": ANU}, "adi", NOW - 200 * DAY_MS)
+        said = people.row(store, "recording", CHAND, "kept")
+        lists.by_desk(people.events, people.desk, KEY, store, said, "3", NOW - 200 * DAY_MS)
+    kept = Retention("other", 90, 180)
+    assert retention.tidy(people.desk, kept, NOW) == 3
+    assert retention.tidy(people.desk, kept, NOW) == 0
+    assert people.desk.value("SELECT count(*) FROM outcome WHERE goal = 'pledged'") == 2
+    assert search.rows_with(people.desk, BINA, "desk") and not search.rows_with(people.desk, CHAND, "desk")
+    held = search.rows_with(people.desk, ANU, "desk")
+    assert set(held) == {"follow"}  # she asked to be rung, a minute ago
+
+
 def forgotten_and_rebuilt(db: sql.Db, stream: list[list[rolling.Batch]], data: Path) -> None:
     """Forgetting somebody leaves the roll-ups as a rebuild from the rows that are left makes them."""
     rolling.empty(db)

@@ -158,6 +158,8 @@ def test_a_volunteer_sees_her_own_ward_for_two_weeks(people: People) -> None:
     people.row(store, "consent", CHAND, "volunteer")  # of no ward
     lists.gather(people.events, people.desk, KEY, NOW)
     assert set(listed(people, VOLUNTEER)) == {ANU}
+    assert set(listed(people, ward=lists.NOWHERE)) == {CHAND}
+    assert set(listed(people, VOLUNTEER, ward=lists.NOWHERE)) == {ANU}
     assert set(listed(people, VOLUNTEER, ward="13")) == {ANU}  # whatever she asks for
     assert listed(people, User(1, "veena", "volunteer", "pune", "12")) == {}
     assert listed(people, User(1, "veena", "volunteer", "", "")) == {}

@@ -43,16 +43,16 @@ def overview(ask: Ask) -> Response:
 
 
 def _ward(row: Row) -> Row:
-    return {**row, "active": row["open"] + row["tried"] + row["reached"]}
+    return {**row, "asked": row["ward"] or lists.NOWHERE, "active": row["open"] + row["tried"] + row["reached"]}
 
 
 def list_page(ask: Ask) -> Response:
-    state = ask.query.get("state", "")
+    state, all_wards = ask.query.get("state", ""), lists.wards(ask.desk, ask.now_ms)
     rows = lists.of_ward(ask.desk, ask.user, ask.now_ms, ask.query.get("ward", ""), state)
     answer = ask.page(
         "people_lists.html",
         entries=[_entry(ask, row) for row in rows],
-        wards=[] if ask.user.role == "volunteer" else [row["ward"] for row in lists.wards(ask.desk, ask.now_ms)],
+        wards=[] if ask.user.role == "volunteer" else [row["ward"] or lists.NOWHERE for row in all_wards],
         ward=ask.user.ward if ask.user.role == "volunteer" else ask.query.get("ward", ""),
         states=lists.STATES, state=state, numbers=False, expires="",
     )  # fmt: skip
@@ -63,7 +63,7 @@ def list_page(ask: Ask) -> Response:
 def _entry(ask: Ask, row: Row) -> Row:
     where = told.zone(ask.events)
     return {
-        **row, "who": ask._(shown.who(row["caller"])), "store": row["store_id"],
+        **row, "who": ask._(shown.who(row["caller"])), "store": f"{row['store_id']:08x}",
         "asked_at": shown.day(row["asked_ms"], where), "expires": shown.day(row["expires_ms"], where),
         "expired": row["expires_ms"] <= ask.now_ms,
         "how": ask._(shown.ASKED[row["asked"]]), "source_said": ask._(shown.SOURCES[row["source"]]),

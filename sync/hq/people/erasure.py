@@ -18,7 +18,6 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from edge import numbers
 from sync import wire
 from sync.hq import recordings
 from sync.hq.people import search
@@ -143,8 +142,3 @@ def _quarantine(events: Db, going: Mapping[str, str]) -> dict[str, int]:
 
 def _tells(row: wire.WireRow, going: Mapping[str, str]) -> bool:
     return row[_CALLER] in going or any(search.digits(caller) in str(row[_EXTRA]) for caller in going)
-
-
-def shown(caller: str) -> str:
-    """A number for a page, or the token that stands in its place."""
-    return caller if caller.startswith(TOKEN) else numbers.mask(caller)

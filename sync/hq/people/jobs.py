@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 from sync.hq import orders, stores
 from sync.hq.config import HqConfig
-from sync.hq.people import forgetting, lists, outcomes, stops, suppression
+from sync.hq.people import forgetting, lists, outcomes, retention, stops, suppression
 from sync.hq.sql import Db
 
-EVERY_S = 5.0
+EVERY_S, TIDY_MS = 5.0, 3_600_000
 
 
 class Done(NamedTuple):
@@ -38,8 +38,14 @@ def tick(events: Db, desk: Db, config: HqConfig, now_ms: int, seen: stops.Seen |
     listed = lists.gather(events, desk, secret, now_ms, seen)
     forgetting.postpone(events, desk, config.retention.law, now_ms)
     reports = forgetting.finish(events, desk, config.data, now_ms)
-    outcomes.forget_wrong(desk, now_ms)
     return Done(found, given, listed, len(reports))
+
+
+def tidy(desk: Db, config: HqConfig, now_ms: int) -> None:
+    """What is to go from the desk's tables, now and then."""
+    with desk.transaction():
+        outcomes.forget_wrong(desk, now_ms)
+        retention.tidy(desk, config.retention, now_ms)
 
 
 class Jobs(threading.Thread):
@@ -51,12 +57,13 @@ class Jobs(threading.Thread):
         self._over = threading.Event()
         self._told: set[str] = set()
         self._seen: stops.Seen = {}
+        self._tidy_ms = 0
 
     def run(self) -> None:
         while not self._over.wait(self._every_s):
             try:
                 with stores.events(self._config) as events, stores.desk(self._config) as desk:
-                    tick(events, desk, self._config, int(time.time() * 1000), self._seen)
+                    self._round(events, desk, int(time.time() * 1000))
             except FileNotFoundError:
                 continue  # no receiver has begun yet
             except Exception as error:  # whatever a store or a disk does: the page goes on, and so do the jobs
@@ -64,6 +71,12 @@ class Jobs(threading.Thread):
                 if kind not in self._told:
                     self._told.add(kind)
                     print(f"people: not done now ({kind}), tried again", file=sys.stderr, flush=True)
+
+    def _round(self, events: Db, desk: Db, now_ms: int) -> None:
+        tick(events, desk, self._config, now_ms, self._seen)
+        if now_ms >= self._tidy_ms:
+            tidy(desk, self._config, now_ms)
+            self._tidy_ms = now_ms + TIDY_MS
 
     def stop(self) -> None:
         self._over.set()

@@ -23,6 +23,7 @@ from sync.hq.sql import Db, Row
 STATES = ("open", "tried", "reached", "done", "dropped")
 EXPIRES_MS, STALE_MS = 14 * DAY_MS, 180 * DAY_MS
 AT_ONCE = 1000
+NOWHERE = "-"  # asks for the list of those whose ward is not known
 THINGS = ("recording", "letter", "answer", "consent", "grievance")  # second positive acts, which the desk may name
 _NEW = {
     "consent": "SELECT store_id, seq, campaign, at_ms, caller, language, purpose AS said FROM consent"
@@ -109,6 +110,7 @@ def of_ward(desk: Db, user: User, now_ms: int, ward: str = "", state: str = "") 
         ward = user.ward
     elif ward:
         where.append("ward = :ward")
+        ward = "" if ward == NOWHERE else ward
     where.append("state = :state" if state in STATES else "state NOT IN ('done', 'dropped')")
     values = {"ward": ward, "district": user.district, "now": now_ms, "state": state}
     return desk.rows(_LIST.format(where=" AND ".join(where)), values)

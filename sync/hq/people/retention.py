@@ -23,6 +23,8 @@ _OLD_SOUND = (
 )
 _CALLERS = "SELECT caller FROM event WHERE caller LIKE '+%' GROUP BY caller HAVING max(at_ms) < :before"
 
+_OLD_OUTCOMES = "SELECT DISTINCT caller FROM outcome WHERE caller LIKE '+%' AND at_ms < :before"
+
 
 class Due(NamedTuple):
     """What is to go now: recordings with sound, and callers; and from before when."""
@@ -60,6 +62,21 @@ def let_go(events: Db, data: Path, kept: Retention, now_ms: int) -> tuple[int, i
             tokens = {row["caller"]: f"{erasure.TOKEN}{secrets.token_hex(8)}" for row in callers}
             erasure.erase(events, data, tokens, now_ms)
     return len(old), len(callers)
+
+
+def tidy(desk: Db, kept: Retention, now_ms: int) -> int:
+    """The same for what the desk has written, within the caller's transaction; how many rows. An outcome keeps its
+    place in the counts of its goal, but nobody can tell any more whose it was; who opted out stays known."""
+    before = _before(kept, now_ms)
+    done = 0
+    for row in desk.rows(_OLD_OUTCOMES, before=before):
+        change = "UPDATE outcome SET caller = :token, note = '' WHERE caller = :caller AND at_ms < :before"
+        token = f"{erasure.TOKEN}{secrets.token_hex(8)}"
+        done += desk.run(change, token=token, caller=row["caller"], before=before)
+    old = "(SELECT id FROM follow WHERE changed_ms < :before)"
+    desk.run(f"DELETE FROM follow_note WHERE follow_id IN {old}", before=before)
+    done += desk.run("DELETE FROM follow WHERE changed_ms < :before", before=before)
+    return done + desk.run("UPDATE orders SET args = '{}' WHERE made_ms < :before AND args <> '{}'", before=before)
 
 
 def _before(kept: Retention, now_ms: int) -> int:
