@@ -131,10 +131,9 @@ def postgres_people(server: Server, data: Path) -> People:
         desk.run("CREATE SCHEMA desk")
     desk.run("SET search_path = desk, public")
     deskstore.migrate(desk)
-    for schema_, kept in (("public", ()), ("desk", ("migration",))):
-        for row in desk.rows("SELECT tablename FROM pg_tables WHERE schemaname = :schema", schema=schema_):
-            if row["tablename"] not in kept:
-                desk.run(f"DELETE FROM {schema_}.{row['tablename']}")
+    for row in desk.rows("SELECT schemaname, tablename FROM pg_tables WHERE schemaname IN ('public', 'desk')"):
+        if row["tablename"] not in ("audit", "migration"):
+            desk.run(f"DELETE FROM {row['schemaname']}.{row['tablename']}")
     return People(events, desk, data)
 
 
