@@ -213,7 +213,7 @@ def test_forgetting_in_a_place_without_a_least_time_ends_with_a_report(tmp_path:
 
 def test_in_hindi(house: House) -> None:
     page = house.client("desk", name="hindi", language="hi").get("/lists").text
-    assert "नंबर दिखाएँ" in page and "Show the number" not in page
+    assert "क्या हुआ?" in page and "How did it go?" not in page
 
 
 # --------------------------------------------------------------------------------- in a browser
