@@ -231,7 +231,8 @@ def _time(at_ms: object, otherwise: int) -> str:
 
 
 def _number(row: Row) -> str | None:
-    return row.caller if row.caller_kind in _E164 and row.caller else None
+    """None also where headquarters has forgotten whose it was, and keeps a token in its place."""
+    return row.caller if row.caller_kind in _E164 and row.caller.startswith("+") else None
 
 
 def _told(extra: str) -> dict[str, object]:

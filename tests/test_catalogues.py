@@ -15,6 +15,7 @@ from edge import words
 from sync.hq import catalogue, reports, voices
 from sync.hq.doors.roles import ROLES
 from sync.hq.metrics import METRICS
+from sync.hq.people import shown
 from sync.hq.views import asked, moments, numbers, overview, polls, said, stamp
 
 HQ = Path(catalogue.__file__).parent
@@ -43,6 +44,7 @@ def _of_code() -> Iterator[str]:
 
 def _of_tables() -> Iterator[str]:
     """Texts that stand in tables, and are told one by one."""
+    yield from shown.TEXTS
     yield from (*ROLES, *moments.DAYS, *moments.MONTHS, *said.STATES)
     for title, todo in overview.ALARMS.values():
         yield from (title, todo)

@@ -77,6 +77,14 @@ def _order(parser: Parser) -> None:
     parser.add_argument("particulars", nargs="+", metavar="WHAT", help=particulars)
 
 
+def _import(parser: Parser) -> None:
+    _hq(parser)
+    parser.add_argument("what", choices=("outcomes",))
+    parser.add_argument("file", metavar="FILE", help="CSV with the columns number, at, goal, note")
+    parser.add_argument("--campaign", default="", metavar="ID", help="whose outcomes; needed where there are several")
+    parser.add_argument("--goal", default="", choices=("registered", "attended", "pledged"), help="of rows without one")
+
+
 def _demo(parser: Parser) -> None:
     parser.add_argument("--boxes", type=_count, default=2, metavar="N", help="offices (default 2)")
     parser.add_argument("--lines", type=_count, default=4, metavar="N", help="SIMs in each (default 4)")
@@ -167,6 +175,8 @@ COMMANDS = (
             _hq, "hq counts hq.toml"),
     Command("hq order", "ask something of a box's line", "sync.hq.orders:run", _order,
             "hq order hq.toml nashik-07 l1 case 4712936 contacted"),
+    Command("hq import", "what became of callers, from a CSV file", "sync.hq.people.importing:run", _import,
+            "hq import hq.toml outcomes attended.csv --campaign water --goal attended"),
     Command("campaign check", "what is wrong with a campaign", "tools.campaigns:check", _campaign,
             "campaign check campaigns/water.toml"),
     Command("campaign try", "walk it as a caller", "tools.campaigns:try_out", _try,

@@ -11,6 +11,7 @@ from edge import settings
 from edge.config import LISTEN
 from edge.config import ConfigError as ConfigError  # whoever loads, catches it here
 from sync.hq import tariff
+from sync.hq.people.profiles import PROFILES, Retention
 from sync.hq.tariff import Tariff
 
 ALL_SHARDS = frozenset(range(64))
@@ -39,6 +40,7 @@ class HqConfig:
     key: Path | None = None
     tariff: Tariff | None = None
     origin: str = ""
+    retention: Retention = field(default_factory=Retention)
 
 
 def load(path: Path | str) -> HqConfig:
@@ -59,6 +61,7 @@ def load(path: Path | str) -> HqConfig:
         key=_file(hq, "key", file.parent),
         tariff=tariff.read(top),
         origin=web.text("origin", "", pattern=_ORIGIN, allowed='"https://" and the name that browsers ask for').lower(),
+        retention=_retention(top.table("retention")),
     )
     if config.listen and not config.origin and not re.fullmatch(_LOOPBACK, config.listen):
         wrong = f'"{config.listen}" can be reached by others, and passwords would cross the network in the clear'
@@ -67,6 +70,17 @@ def load(path: Path | str) -> HqConfig:
         hq.refuse("cert" if config.key else "key", "missing", "cert and key together")
     top.finish(ConfigError)
     return config
+
+
+def _retention(table: settings.Table) -> Retention:
+    """[retention]: how long what is kept. A profile's least time is no setting."""
+    profile = table.text("profile", "IN", choices=tuple(PROFILES))
+    least = PROFILES[profile].keep_days if profile in PROFILES else 0
+    return Retention(
+        profile,
+        table.integer("audio_days", 90, low=1, high=3650),
+        table.integer("events_days", max(180, least), low=max(1, least), high=3650),
+    )
 
 
 def _broker(table: settings.Table) -> str:

@@ -7,6 +7,7 @@ the desk has its tables in a migration of its own.
 from __future__ import annotations
 
 from sync.hq.doors import tables as doors
+from sync.hq.people import tables as people
 from sync.hq.schema import one_at_a_time
 from sync.hq.sql import Db
 
@@ -20,6 +21,7 @@ CREATE TABLE IF NOT EXISTS orders (
 MIGRATIONS: tuple[tuple[int, str], ...] = (
     (1, _ORDERS),
     (2, doors.DDL),
+    (4, people.DDL),
 )
 
 

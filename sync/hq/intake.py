@@ -21,6 +21,7 @@ from typing import Protocol
 
 from edge.events import GENESIS, told
 from sync import wire
+from sync.hq.people import erasure
 
 TRUSTED = 2  # a box's clock quality from which its time may be believed
 
@@ -221,7 +222,7 @@ class Group:
             if kept.ledger is ledger:
                 known.update((row[0], row) for row in kept.rows)
         for place, row in enumerate(batch.rows[:held]):
-            if known.get(row[0], row) != row:
+            if not erasure.same(known.get(row[0], row), row):
                 return place
         return held
 

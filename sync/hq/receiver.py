@@ -35,6 +35,7 @@ from sync import mqtt, wire
 from sync.hq import config as settings
 from sync.hq import intake, sql, stores
 from sync.hq.orders import Outbox
+from sync.hq.people.duty import Duty
 
 RECONNECT_S = 5.0
 GROUP = 1000  # payloads in one commit at most
@@ -130,6 +131,7 @@ class Receiver:
         self._state_file = config.data / f"{name(config)}.json"
         self._store = stores.receiving(config)
         self._outbox = Outbox(lambda: stores.desk(config, reading=True), self._store.ordered())
+        self._duty = Duty(lambda: stores.desk(config, reading=True), config.data, config.retention, _wall_ms())
         self._desk_at = 0.0
         self._came: queue.SimpleQueue[mqtt.Event] = queue.SimpleQueue()
         self._inbox: Inbox = queue.SimpleQueue()
@@ -168,6 +170,7 @@ class Receiver:
         if now >= self._desk_at:
             self._desk_at = now + _DESK_S * self._reconnect_s / RECONNECT_S
             self._order(self._outbox.look())
+            self._store.attend(self._duty, _wall_ms())
         waits = [self._tell_at, self._desk_at, *([self._open_at] if self._open_at is not None else [])]
         group: list[Arrived] = []
         try:

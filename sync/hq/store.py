@@ -20,6 +20,7 @@ from sync.hq import intake, rollups, schema
 from sync.hq.gather import Issues
 from sync.hq.intake import Group, Ledger, Read
 from sync.hq.news import News
+from sync.hq.people.duty import Duty
 from sync.hq.recordings import Recordings
 from sync.hq.sql import Db, Row
 
@@ -90,6 +91,10 @@ class Store:
     def ordered(self) -> list[tuple[str, int]]:
         """The orders that boxes have answered: box and number."""
         return [(row["box"], row["number"]) for row in self._db.rows("SELECT box, number FROM ordered")]
+
+    def attend(self, duty: Duty, now_ms: int) -> None:
+        """Between two groups: have done what this connection alone may do."""
+        duty.do(self._db, now_ms)
 
     def district(self, box: str) -> str | None:
         """The district of a box that has said hello."""

@@ -19,6 +19,7 @@ from sync.hq.doors import console
 from sync.hq.looks import SHARE_S
 from sync.hq.pages import app
 from sync.hq.pages.routes import ROUTES, TABS
+from sync.hq.people.jobs import Jobs
 
 
 def application(
@@ -47,7 +48,12 @@ def run(config_path: str | Path) -> int:
     except (sql.Unavailable, sqlite3.Error, OSError) as why:
         print(f"page: the desk store cannot be opened: {why}", file=sys.stderr)
         return 1
-    return serve(application(hq, host), host, port, f"{config_path}: web.listen")
+    jobs = Jobs(hq)
+    jobs.start()
+    try:
+        return serve(application(hq, host), host, port, f"{config_path}: web.listen")
+    finally:
+        jobs.stop()
 
 
 def serve(app: Gate, host: str, port: int, named: str) -> int:

@@ -38,6 +38,7 @@ SHARED = Path(edge.__path__[0])  # the frame, the style and the script are the o
 SIGN_IN, SECOND = "/sign-in", "/me/second"
 OWED = ("/me", "/sign-out")  # all that is open to who must prove herself twice and has not set that up yet
 _FIELDS, _PART = 2000, 8 * 1024 * 1024  # of a form: names at most, bytes of one part at most
+_BODY = 16 * 1024 * 1024  # bytes of all of it, files too
 
 
 def application(
@@ -73,6 +74,9 @@ def application(
 
 async def _read_form(ask: Ask, request: Request) -> Response | None:
     """What a form sent, into `ask`; an answer when it cannot be read."""
+    length = request.headers.get("content-length", "")
+    if not length.isdecimal() or len(length) > 12 or int(length) > _BODY:  # a browser always tells it
+        return PlainTextResponse(f"This is larger than {_BODY // 1024 // 1024} MB. Go back, and send less.\n", 413)
     try:
         sent = await request.form(max_files=1, max_fields=_FIELDS, max_part_size=_PART)
     except Exception:  # whatever a parser makes of foreign bytes

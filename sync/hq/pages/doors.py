@@ -16,6 +16,7 @@ from sync.hq.doors import accounts, codes, reveal, second, sessions, signin
 from sync.hq.doors.roles import ANYONE, REVEAL, SIGNED_IN, STRONG
 from sync.hq.pages.ask import Ask, Page, Refused
 from sync.hq.pages.when import ago
+from sync.hq.people import lists
 
 _THING = re.compile(r"([0-9a-f]{8})-([0-9]{1,15})")
 
@@ -114,8 +115,12 @@ def revealed(ask: Ask) -> Response:
     if not told:
         raise Refused("There is no such thing.")
     store, seq = int(told[1], 16), int(told[2])
-    number = reveal.reveal(ask, store, seq, ask.form.get("reason", ""))
+    number = reveal.reveal(ask, store, seq, ask.form.get("reason", ""), _own_list)
     return ask.page("revealed.html", number=number, thing=f"{store:08x}-{seq}", back=_back(ask.form.get("back", "")))
+
+
+def _own_list(ask: Ask, store: int, seq: int) -> bool:
+    return lists.may_reveal(ask.desk, ask.user, store, seq, ask.now_ms)
 
 
 def _me(ask: Ask, status: int = 200, why: str = "") -> Response:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from sync.hq.pages import accounts, doors, numbers, overview
+from sync.hq.pages import accounts, doors, numbers, overview, people
 from sync.hq.pages.ask import Page, Tab
 
 ROUTES: list[Page] = [
     *overview.ROUTES,
     *numbers.ROUTES,
+    *people.ROUTES,
     *doors.ROUTES,
     *accounts.ROUTES,
 ]
@@ -15,5 +16,6 @@ ROUTES: list[Page] = [
 TABS: list[Tab] = [
     *overview.TABS,
     *numbers.TABS,
+    *people.TABS,
     *accounts.TABS,
 ]
