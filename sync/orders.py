@@ -12,6 +12,10 @@ import re
 # verb -> what its args are, and what each must look like
 VERBS: dict[str, dict[str, str]] = {
     "call-back": {"number": r"\+[1-9][0-9]{6,14}", "campaign": r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?"},
+    "sms": {
+        "number": r"\+[1-9][0-9]{6,14}", "campaign": r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?", "text": r"(?s).{1,1000}",
+        "language": r"[a-z]{2,3}",
+    },
     "case": {"reference": r"[0-9]{1,16}", "state": r"assigned|contacted|resolved|verified|reopened"},
 }
 

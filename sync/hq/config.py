@@ -40,7 +40,7 @@ def load(path: Path | str) -> HqConfig:
         path=file,
         data=file.parent / hq.text("data"),
         broker=_broker(hq),
-        store=hq.text("store", "sqlite", choices=("sqlite",)),
+        store=hq.text("store", "sqlite", pattern=r"sqlite|postgres(ql)?://.+"),
         shards=_shards(hq),
         listen=web.text("listen", "127.0.0.1:8800", pattern=LISTEN, allowed='"host:port", or "" to switch it off'),
         ca=_file(hq, "ca", file.parent),

@@ -17,12 +17,13 @@ import os
 import sqlite3
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
 from sync import orders, wire
 from sync.hq import config as settings
+from sync.hq.sql import Db
 
 AT_ONCE = 50  # orders repeated after one hello
 
@@ -98,6 +99,22 @@ def give(data: Path, box: str, line: str, verb: str, particulars: Sequence[str],
             (box, number, line, verb, args, now_ms, by),
         )
         desk.execute("COMMIT")
+    return number
+
+
+def order(desk: Db, events: Db, box: str, line: str, verb: str, args: Mapping[str, str], by: str, now_ms: int) -> int:
+    """Write an order down within the desk store's transaction; its number for that box. Raises `Refused`."""
+    packed = json.dumps(dict(args), separators=(",", ":"))
+    if why := orders.refusal(verb, packed):
+        raise Refused(f"{verb}: {why}")
+    answered = events.value("SELECT coalesce(max(number), 0) FROM ordered WHERE box = :box", box=box)
+    given = desk.value("SELECT coalesce(max(number), 0) FROM orders WHERE box = :box", box=box)
+    number = max(int(answered), int(given)) + 1
+    desk.run(
+        "INSERT INTO orders (box, number, line, verb, args, made_ms, by)"
+        " VALUES (:box, :number, :line, :verb, :args, :now, :by)",
+        box=box, number=number, line=line, verb=verb, args=packed, now=now_ms, by=by,
+    )  # fmt: skip
     return number
 
 

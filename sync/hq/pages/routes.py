@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from sync.hq.pages import desk, desk_answers
 from sync.hq.pages.ask import Page, Tab
 
-ROUTES: list[Page] = []
+ROUTES: list[Page] = [*desk.ROUTES, *desk_answers.ROUTES]
 
-TABS: list[Tab] = []
+TABS: list[Tab] = [*desk.TABS]
