@@ -6,11 +6,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from sync.hq import sql
+from sync.hq.desk import gather, inbox
+from sync.hq.pages.routes import ROUTES, TABS
 from sync.hq.recordings import where
+from tests.hq import Client, Office
 
 CALLER = "+919812345678"
 OTHER = "+919812345111"
@@ -180,3 +186,44 @@ class Boxes:
             "INSERT INTO recording_file VALUES (:id, :seq, 'opus', :size, :digest, :size, 0, 1)",
             id=ledger or self.id, seq=take, size=len(sound), digest=b"d",
         )  # fmt: skip
+
+
+class Desk:
+    """An office with a box and the browser of somebody at the desk."""
+
+    def __init__(self, folder: Path, store: str) -> None:
+        self.office = Office(folder, ROUTES, TABS, store)
+        self.now_ms = self.office.now_ms
+        self.events = self._events(folder, store)
+        build(self.events)
+        self.boxes = Boxes(self.events, self.now_ms, self.office.config.data)
+        self.client: Client = self.office.client("desk", name="asha")
+
+    def _events(self, folder: Path, store: str) -> sql.Db:
+        return sql.postgres(store) if sql.is_postgres(store) else sql.sqlite(self.office.config.data / "hq.db")
+
+    def gather(self) -> int:
+        with self.office.desk() as desk:
+            return gather.gather(self.events, desk, self.now_ms)
+
+    def rows(self, query: str = "SELECT * FROM desk_thing ORDER BY id") -> list[dict[str, Any]]:
+        with self.office.desk() as desk:
+            return desk.rows(query)
+
+    def page(self, **asked: str) -> list[str]:
+        with self.office.desk() as desk:
+            filters = inbox.Filters.read(asked)
+            return [row["name"] for row in inbox.page(desk, filters, self.now_ms)]
+
+    def move(self, seq: int, verb: str, client: Client | None = None, **more: str) -> Any:
+        name = f"aaaaaaaa-{seq}"
+        version = more.pop("version", "") or next(str(row["version"]) for row in self.rows() if row["name"] == name)
+        return (client or self.client).post("/desk/move", {"name": name, "version": version, "verb": verb, **more})
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
+    store = "sqlite" if request.param == "sqlite" else request.getfixturevalue("postgres").database()
+    made = Desk(tmp_path, store)
+    yield made
+    made.events.close()

@@ -47,7 +47,7 @@ def thing(
         "version": row["version"], "caller": mask(row["caller"]) if row["caller"] else "",
         "repliable": repliable(row["caller"]), "when": clock_time(row["at_ms"], now_ms, where),
         "box": row["box"], "line": row["line"], "district": row["district"], "campaign": row["campaign"],
-        "language": row["language"], "reference": row["reference"], "seconds": row["seconds"],
+        "language": row["language"], "reference": row["reference"], "seconds": row["seconds"], "said": row["said"],
         "words": words.plain(row["words"]), "assignee": row["assignee"], "whose": names.get(row["assignee"], ""),
         "tries": row["tries"], "due": due(row, now_ms, say), "overdue": states.overdue(standing, now_ms),
         "tags": [{"tag": each["tag"], "by": each["by"]} for each in tags], "may": states.allowed(row["state"]),
