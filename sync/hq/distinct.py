@@ -1,0 +1,79 @@
+"""The reading side of `visits`: unique and new callers of a window of local days, exact, from `fresh` and `pair`.
+
+Rules of this room
+- One question is one query, the same in both stores; its text can be shown beside the figure (`QUERY` with its values).
+- A window is closed: first and last day both belong to it.
+- `clean` leaves out the days on which a caller rang more than ten times (rule 56).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sync.hq.sql import Db
+from sync.hq.visits import AREAS, NEVER
+
+_AREA = {
+    "": "''", "district": "place.district", "box": "place.box", "line": "place.box || '/' || place.line",
+    "channel": "place.channel",
+}  # fmt: skip
+
+
+class Distinct(NamedTuple):
+    """Callers with a number: how many rang, and for how many of them it was the first time ever in that scope."""
+
+    unique: int
+    new: int
+
+
+def query(topic: str, area: str, by: str) -> str:
+    """The SQL for callers of a topic ("all", "campaign", "issue") within an area ("" or one of AREAS).
+
+    `by` groups: "" one row; "topic", "area" or "day" a row for each, named `key` (rows without calls do not come).
+    Values: :first, :last days; :clean 1 or 0; :topic its name, "" every one (only with by topic); :area likewise."""
+    assert topic in ("all", "campaign", "issue") and area in ("", *AREAS) and by in ("", "topic", "area", "day")
+    key = {"": "''", "topic": "topic", "area": "area", "day": "day"}[by]
+    which = {"all": "''", "campaign": "fresh.campaign", "issue": "part.issue"}[topic]
+    joins = " JOIN place ON place.store_id = fresh.store_id" if area else ""
+    joins += " JOIN part ON part.campaign = fresh.campaign" if topic == "issue" else ""
+    wanted = "" if by == "topic" or topic == "all" else " AND topic = :topic"
+    wanted += "" if by == "area" or not area else " AND area = :area"
+    window = "prev < day" if by == "day" else "prev < :first"
+    return (
+        "SELECT key, sum(n) AS uniques, sum(CASE WHEN prev = :never THEN n ELSE 0 END) AS fresh FROM (\n"
+        f"  SELECT {key} AS key, :never AS prev, n + :clean * clean AS n FROM (\n"
+        f"    SELECT {which} AS topic, {_AREA[area]} AS area, day, n, clean FROM fresh{joins}\n"
+        f"    WHERE day BETWEEN :first AND :last) AS once WHERE true{wanted}\n"
+        f"  UNION ALL SELECT {key}, prev, n + :clean * clean FROM pair\n"
+        f"  WHERE scope = :scope AND day BETWEEN :first AND :last AND {window}{wanted}) AS told\n"
+        "GROUP BY key HAVING sum(n) <> 0 ORDER BY key"
+    )
+
+
+def distinct(
+    db: Db, first: int, last: int, *, topic: tuple[str, str] = ("all", ""), area: tuple[str, str] = ("", ""),
+    clean: bool = False,
+) -> Distinct:  # fmt: skip
+    """Callers of a scope: `topic` is ("all", ""), ("campaign", its id) or ("issue", its name); `area` is ("", "") or
+    an area and its name (a line: <box>/<line>)."""
+    row = _asked(db, first, last, topic, area, "", clean)
+    return next(iter(row.values()), Distinct(0, 0))
+
+
+def by(
+    db: Db, first: int, last: int, group: str, *, topic: tuple[str, str] = ("all", ""),
+    area: tuple[str, str] = ("", ""), clean: bool = False,
+) -> dict[object, Distinct]:  # fmt: skip
+    """The same for each topic, area or day: {name or day: its callers}. The name of what is grouped is not read."""
+    return _asked(db, first, last, topic, area, group, clean)
+
+
+def _asked(
+    db: Db, first: int, last: int, topic: tuple[str, str], area: tuple[str, str], group: str, clean: bool
+) -> dict[object, Distinct]:
+    values: dict[str, object] = {
+        "first": first, "last": last, "never": NEVER, "clean": int(clean), "topic": topic[1], "area": area[1],
+        "scope": topic[0] + (f"+{area[0]}" if area[0] else ""),
+    }  # fmt: skip
+    rows = db.rows(query(topic[0], area[0], group), values)
+    return {row["key"]: Distinct(row["uniques"], row["fresh"]) for row in rows}

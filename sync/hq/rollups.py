@@ -1,0 +1,251 @@
+"""The roll-ups, kept in the transaction of the rows: what pages read in place of events.
+
+    kept = Rollups(db)
+    kept.add(ledger, rows)    rows newly kept, in order; nothing is written yet
+    kept.settle(now_ms)       writes all, in the caller's transaction, behind the events
+    kept.clear()              after a rollback
+
+Rules of this room
+- What anything means is said in `facts`, and decided in the pure rooms: `gather`, `facts`, `talks`, `visits`, `votes`,
+  `acts`. Here things are looked up and written, many at once, in a fixed order of tables and in the order of keys: two
+  receivers never wait for each other in a ring.
+- A thing that is amended is taken out of the counters as it was, and put in as it is. So the tables depend on which
+  rows are held, and not on the batches in which they came: `rebuild` gives the same ones.
+- Marks (callers, acts, votes) are appended in one statement that holds their row and tells what was there: no count is
+  read, changed and written back.
+- One transaction at a time writes rows of one ledger; whoever keeps the events sees to that.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass
+from typing import Protocol
+
+from sync.hq import acts, facts, sets, tables, votes
+from sync.hq.gather import Gathered, Issues, Place
+from sync.hq.older import ROW, Things
+from sync.hq.sql import Db
+from sync.hq.tables import DDL as DDL  # part of this room's face
+from sync.hq.visits import Moves, Scopes, Visit, Where
+from sync.wire import WireRow
+
+WINDOW = 20_000  # rows replayed at once
+
+_PLACES = "SELECT place.* FROM ({given}) AS wanted CROSS JOIN place WHERE place.store_id = wanted.store_id"
+
+
+class Ledger(Protocol):
+    """What must be known of a ledger when its first row comes."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def box(self) -> str: ...
+    @property
+    def line(self) -> str: ...
+    @property
+    def timezone(self) -> str: ...
+    @property
+    def district(self) -> str: ...
+    @property
+    def campaign(self) -> str: ...
+    @property
+    def language(self) -> str: ...
+
+
+class Rollups:
+    """The writer. `issues`: which campaigns are options of an issue; they must be those that the tables were made with
+    (`is_stale` tells)."""
+
+    def __init__(self, db: Db, issues: Issues | None = None) -> None:
+        self._db, self._issues = db, issues or {}
+        self._given: list[tuple[Ledger, Sequence[WireRow]]] = []
+        self._campaigns: dict[int, str] = {}
+        self._scopes: Scopes | None = None
+        self._places: dict[int, Where] = {}
+        self._new: set[int] = set()  # ledgers without a row in `place` so far
+
+    def add(self, ledger: Ledger, rows: Sequence[WireRow]) -> None:
+        """Rows newly kept, in order, of one ledger."""
+        if rows:
+            self._given.append((ledger, rows))
+
+    def clear(self) -> None:
+        """The transaction was rolled back: forget what it brought, and what was remembered of it."""
+        self._given.clear()
+        self._campaigns.clear()
+        self._places.clear()
+        self._new.clear()
+        self._scopes = None
+
+    def settle(self, now_ms: int) -> None:
+        """Write what the rows since the last time add."""
+        if not self._given:
+            return
+        given, self._given = self._given, []
+        places = self._frozen(given)
+        were = {place.store_id: astuple(place) for place in places.values()}
+        got = Gathered(self._issues)
+        for ledger, rows in given:
+            got.ledger(places[ledger.id], rows)
+        Things(self._db, got, places).work_out()
+        numbers = self._numbers(got)
+        now = [astuple(place) for place in places.values()]
+        sets.put(self._db, "place", (row for row in now if row[0] in self._new or row != were[row[0]]))
+        self._new.clear()
+        self._visits(got, numbers)
+        self._acts(got, numbers)
+        self._polls(got)
+        sets.add(self._db, "tally", ((*cell, *counts) for cell, counts in got.cells.items() if any(counts)))
+        sets.add(self._db, "latency", ((*key, n) for key, n in got.latencies.items() if n))
+        sets.add(self._db, "node_tally", ((*key, *counts) for key, counts in got.nodes.items()))
+        for table, things in got.written.items():
+            sets.put(self._db, table, things)
+
+    # ------------------------------------------------------------------------------- who and where
+
+    def _frozen(self, given: Iterable[tuple[Ledger, Sequence[WireRow]]]) -> dict[int, Place]:
+        """The place of each ledger: as it was first found."""
+        wanted = {(ledger.id,) for ledger, _ in given}
+        found = sets.fetch(self._db, _PLACES, {"store_id": "INTEGER"}, wanted)
+        places = {row["store_id"]: Place(**row) for row in found}
+        for ledger, rows in given:
+            if ledger.id in places:
+                continue
+            self._new.add(ledger.id)
+            about = facts.told(rows[0][12]) if rows[0][2] == "store" else {}
+            places[ledger.id] = Place(
+                ledger.id, ledger.box, ledger.line, facts.text(about, "channel"), ledger.district, ledger.timezone,
+                facts.text(about, "language") or ledger.language, facts.text(about, "campaign") or ledger.campaign,
+            )  # fmt: skip
+        for place in places.values():
+            where = Where(place.district, place.box, f"{place.box}/{place.line}", place.channel)
+            if self._places.get(place.store_id) != where:
+                self._places[place.store_id] = where
+                self._scopes = None
+        return places
+
+    def _numbers(self, got: Gathered) -> dict[str, int]:
+        """The small numbers of campaigns, made where there are none."""
+        names = {campaign for _, _, campaign in got.callers} | {campaign for _, campaign in got.acts}
+        known = set(self._campaigns.values())
+        if new := [{"campaign": name} for name in sorted(names - known)]:
+            insert = "INSERT INTO campaign (campaign) VALUES (:campaign) ON CONFLICT (campaign) DO NOTHING"
+            self._db.many(insert, new)
+            self._know_campaigns()
+        return {name: number for number, name in self._campaigns.items()}
+
+    def _know_campaigns(self) -> None:
+        rows = self._db.rows("SELECT id, campaign FROM campaign")
+        self._campaigns, self._scopes = {row["id"]: row["campaign"] for row in rows}, None
+
+    # ------------------------------------------------------------------------------------- marks
+
+    def _visits(self, got: Gathered, numbers: Mapping[str, int]) -> None:
+        """Who rang: her marks, and what they move."""
+        counted: dict[Visit, Counter[str]] = {}
+        marks: dict[str, str] = {}
+        for (day, store, campaign), callers in got.callers.items():
+            visit = (day, store, numbers[campaign])
+            counted[visit] = calls = Counter(callers)
+            ends = [f"{day} {store} {visit[2]} {n}\n" for n in range(max(calls.values(), default=0) + 1)]
+            for caller, n in calls.items():
+                marks[caller] = marks[caller] + ends[n] if caller in marks else ends[n]
+        if not marks:
+            return
+        told = sets.append(self._db, "caller", {(caller,): line for caller, line in marks.items()})
+        known = {caller: after for (caller,), after in told.items()}
+        moves = Moves(self._scoped(known.values()))
+        for visit, calls in counted.items():
+            moves.first_visits(visit, calls, known)
+        anew = ((caller, moves.caller(marks[caller], after)) for caller, after in known.items())
+        sets.put(self._db, "caller", [(caller, packed) for caller, packed in anew if packed is not None])
+        names = self._campaigns
+        for table, sums in (("fresh", moves.fresh), ("flagged", moves.flagged)):
+            visits = ((store, names[campaign], day, *n) for (day, store, campaign), n in sums.items() if any(n))
+            sets.add(self._db, table, visits)
+        sets.add(self._db, "pair", moves.pair_rows())
+
+    def _scoped(self, told: Iterable[str]) -> Scopes:
+        """The scopes, which must know every ledger and campaign that a caller of these ever rang."""
+        lines = {line.rpartition(" ")[0].partition(" ")[2] for marks in told for line in marks.splitlines()}
+        rung = [(int(store), int(campaign)) for store, campaign in (line.split(" ") for line in lines)]
+        if not self._campaigns.keys() >= {campaign for _, campaign in rung}:
+            self._know_campaigns()  # another receiver has met one that we have not
+        wanted = {(store,) for store in {store for store, _ in rung} - self._places.keys()}
+        for row in sets.fetch(self._db, _PLACES, {"store_id": "INTEGER"}, wanted) if wanted else ():
+            where = Where(row["district"], row["box"], f"{row['box']}/{row['line']}", row["channel"])
+            self._places[row["store_id"]] = where
+        if self._scopes is None:
+            self._scopes = Scopes(self._places, self._campaigns, self._issues)
+        return self._scopes
+
+    def _acts(self, got: Gathered, numbers: Mapping[str, int]) -> None:
+        marks: dict[sets.Key, str] = {(who, numbers[campaign]): text for (who, campaign), text in got.acts.items()}
+        if not marks:
+            return
+        told, sums = sets.append(self._db, "act", marks), acts.Acts()
+        anew = [(*key, sums.caller(key[1], added, told.get(key, added))) for key, added in marks.items()]
+        sets.put(self._db, "act", [row for row in anew if row[2] is not None])
+        names = self._campaigns
+        rows = ((store, names[campaign], day, *n) for (store, campaign, day), n in sums.sums.items() if any(n))
+        sets.add(self._db, "engagement", rows)
+
+    def _polls(self, got: Gathered) -> None:
+        polls = votes.Polls()
+        marks: dict[sets.Key, str] = {}
+        for issue, caller, vote in got.votes:
+            polls.raw(issue, vote, bool(caller))
+            if caller:
+                marks[issue, caller] = marks.get((issue, caller), "") + votes.pack(vote)
+        told = sets.append(self._db, "vote", marks) if marks else {}
+        anew = [(*key, polls.caller(key[0], added, told.get(key, added))) for key, added in marks.items()]
+        sets.put(self._db, "vote", [row for row in anew if row[2] is not None])
+        sets.add(self._db, "poll", ((*key, *n) for key, n in polls.sums.items() if any(n)))
+
+
+# ------------------------------------------------------------------------------------------ anew
+
+
+@dataclass(slots=True)
+class _Known:
+    """A ledger as the store knows it."""
+
+    id: int
+    box: str
+    line: str
+    timezone: str
+    district: str
+    campaign: str
+    language: str
+
+
+def is_stale(db: Db, issues: Issues | None = None) -> bool:
+    """Were the roll-ups made with other issues, or are there events of which they know nothing? Then `rebuild`."""
+    parts = {row["campaign"]: (row["issue"], row["option"], row["policy"]) for row in db.rows("SELECT * FROM part")}
+    if parts != dict(issues or {}):
+        return True
+    return db.row("SELECT 1 FROM place") is None and db.row("SELECT 1 FROM event") is not None
+
+
+def rebuild(db: Db, issues: Issues | None = None) -> None:
+    """Empty the roll-ups and make them anew from all events, in the caller's transaction. Places are found anew too: a
+    box that has moved to another district, or another zone, is there from its first row on."""
+    for table in tables.DERIVED:
+        db.run(f"DELETE FROM {table}")
+    ledgers = db.rows(
+        "SELECT store.id, store.box, store.line, coalesce(box.timezone, '') AS timezone,"
+        " coalesce(box.district, '') AS district, store.campaign, store.language"
+        " FROM store LEFT JOIN box ON box.box = store.box ORDER BY store.id"
+    )
+    sets.put(db, "part", ((campaign, *part) for campaign, part in (issues or {}).items()))
+    rollups = Rollups(db, issues)
+    page = f"SELECT {ROW} FROM event WHERE store_id = :store AND seq > :after ORDER BY seq LIMIT {WINDOW}"
+    for row in ledgers:
+        ledger, after = _Known(**row), 0
+        while rows := [tuple(found.values()) for found in db.rows(page, store=ledger.id, after=after)]:
+            rollups.add(ledger, rows)
+            rollups.settle(0)
+            after = rows[-1][0]

@@ -1,0 +1,191 @@
+"""The roll-ups' tables: what the pages read in place of events.  `facts` says what each counter means in terms of rows.
+
+Rules of this room
+- Tables only, written once for both stores as `sql` wants them. Nothing here is ever truth: `rollups.rebuild` makes all
+  of it anew from events, except `campaign`, whose small numbers stay.
+- `day` is a local date as days since 1970-01-01, `hour` its hour; which zone, is frozen in `place`.
+- A row of counters that has come down to zeros says the same as no row.
+- `caller` is a number in E.164; `marks` are packed (`visits`, `acts`, `votes` read them) and only ever appended to.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+# The counters of `tally`, in the order in which `facts` keeps them.
+TALLY = (
+    "calls", "numbered", "withheld", "gave_up", "recovered", "talked", "placed", "reached", "talk_s", "placed_s",
+    "tries_1", "tries_2", "tries_3", "reached_1", "reached_2", "reached_3", "due", "due_held", "within_60", "letters",
+    "sent", "delivered", "failed", "unknown", "cancelled", "held", "parts", "received", "optouts", "beeps",
+    "recordings", "yields", "beep_calls", "answers", "cases", "consents", "goals", "first_prompt_lost", "listen_50",
+    "listen_75",
+)  # fmt: skip
+NODE = ("entered", "heard", "keyed", "invalid", "no_input", "spoke", "hung_up", "goals")
+POLL = ("raw", "nameless", "first", "last", "single", "conflicts")
+
+
+def _counters(names: tuple[str, ...]) -> str:
+    return ", ".join(f"{name} INTEGER NOT NULL DEFAULT 0" for name in names)
+
+
+DDL = f"""
+CREATE TABLE campaign (id INTEGER PRIMARY KEY, campaign TEXT NOT NULL UNIQUE) STRICT;
+
+-- Campaigns that are an option of an issue, as the roll-ups were made with.
+CREATE TABLE part (
+    campaign TEXT PRIMARY KEY, issue TEXT NOT NULL, option TEXT NOT NULL, policy TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- A ledger as its first rows found it: frozen, so that a later row never moves what an earlier one counted.
+-- campaign: of its newest row that names one.
+CREATE TABLE place (
+    store_id INTEGER PRIMARY KEY, box TEXT NOT NULL, line TEXT NOT NULL, channel TEXT NOT NULL, district TEXT NOT NULL,
+    timezone TEXT NOT NULL, language TEXT NOT NULL, campaign TEXT NOT NULL
+) STRICT;
+CREATE INDEX place_district ON place (district);
+CREATE INDEX place_box ON place (box);
+
+CREATE TABLE tally (
+    store_id INTEGER NOT NULL, campaign TEXT NOT NULL, day INTEGER NOT NULL, hour INTEGER NOT NULL,
+    language TEXT NOT NULL, {_counters(TALLY)}, PRIMARY KEY (store_id, campaign, day, hour, language)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX tally_day ON tally (day, campaign);
+
+-- How long things took: kind reply, held-reply, callback, first-key or case; `facts.bucket` are the steps.
+CREATE TABLE latency (
+    campaign TEXT NOT NULL, store_id INTEGER NOT NULL, day INTEGER NOT NULL, kind TEXT NOT NULL,
+    bucket INTEGER NOT NULL, n INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (campaign, store_id, day, kind, bucket)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX latency_day ON latency (kind, day);
+
+CREATE TABLE node_tally (
+    store_id INTEGER NOT NULL, campaign TEXT NOT NULL, day INTEGER NOT NULL, node TEXT NOT NULL, {_counters(NODE)},
+    PRIMARY KEY (store_id, campaign, day, node)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX node_day ON node_tally (campaign, day);
+
+-- Distinct and new callers: `visits` says how they are summed. clean: what is to be added when flagged are left out.
+CREATE TABLE caller (caller TEXT PRIMARY KEY, marks TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE fresh (
+    store_id INTEGER NOT NULL, campaign TEXT NOT NULL, day INTEGER NOT NULL, n INTEGER NOT NULL DEFAULT 0,
+    clean INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (store_id, campaign, day)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX fresh_day ON fresh (day, campaign);
+CREATE INDEX fresh_campaign ON fresh (campaign, day);
+CREATE TABLE pair (
+    scope TEXT NOT NULL, topic TEXT NOT NULL, area TEXT NOT NULL, day INTEGER NOT NULL, prev INTEGER NOT NULL,
+    n INTEGER NOT NULL DEFAULT 0, clean INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (scope, topic, area, day, prev)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX pair_day ON pair (scope, day);
+
+-- Rule 56: who rang more than ten times on one local day, and those calls.
+CREATE TABLE flagged (
+    store_id INTEGER NOT NULL, campaign TEXT NOT NULL, day INTEGER NOT NULL, callers INTEGER NOT NULL DEFAULT 0,
+    calls INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (store_id, campaign, day)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX flagged_day ON flagged (day);
+
+-- Callers who were offered an act beyond the missed call, by the day of the first offer; and who of them acted.
+CREATE TABLE act (
+    caller TEXT NOT NULL, campaign INTEGER NOT NULL, marks TEXT NOT NULL, PRIMARY KEY (caller, campaign)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE engagement (
+    store_id INTEGER NOT NULL, campaign TEXT NOT NULL, day INTEGER NOT NULL, offered INTEGER NOT NULL DEFAULT 0,
+    acted INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (store_id, campaign, day)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX engagement_day ON engagement (day);
+
+-- Votes: of a referendum by number or by key, and words to an invitation. A counter lies where and when its vote was.
+CREATE TABLE vote (
+    issue TEXT NOT NULL, caller TEXT NOT NULL, marks TEXT NOT NULL, PRIMARY KEY (issue, caller)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX vote_caller ON vote (caller);
+CREATE TABLE poll (
+    issue TEXT NOT NULL, option TEXT NOT NULL, store_id INTEGER NOT NULL, day INTEGER NOT NULL, {_counters(POLL)},
+    PRIMARY KEY (issue, option, store_id, day)
+) STRICT, WITHOUT ROWID;
+
+-- Things, by the row that began them.
+CREATE TABLE talk (
+    store_id INTEGER NOT NULL, seq INTEGER NOT NULL, campaign TEXT NOT NULL, day INTEGER NOT NULL,
+    hour INTEGER NOT NULL, at_ms INTEGER NOT NULL, caller TEXT NOT NULL, language TEXT NOT NULL,
+    placed INTEGER NOT NULL, attempt INTEGER NOT NULL, answered INTEGER NOT NULL, seconds INTEGER NOT NULL,
+    first_key_ms INTEGER, goal INTEGER NOT NULL, entered INTEGER NOT NULL, heard INTEGER NOT NULL,
+    moved INTEGER NOT NULL, keyed INTEGER NOT NULL, beeps INTEGER NOT NULL, last_node TEXT NOT NULL,
+    ended TEXT NOT NULL, PRIMARY KEY (store_id, seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX talk_at ON talk (at_ms);
+CREATE INDEX talk_caller ON talk (caller, at_ms);
+CREATE TABLE recording (
+    store_id INTEGER NOT NULL, seq INTEGER NOT NULL, campaign TEXT NOT NULL, day INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL, caller TEXT NOT NULL, language TEXT NOT NULL, state TEXT NOT NULL, call INTEGER NOT NULL,
+    node TEXT NOT NULL, tags TEXT NOT NULL, is_case INTEGER NOT NULL, ms INTEGER NOT NULL, speech_ms INTEGER,
+    PRIMARY KEY (store_id, seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX recording_at ON recording (at_ms);
+CREATE INDEX recording_state ON recording (state, at_ms);
+CREATE INDEX recording_caller ON recording (caller, at_ms);
+CREATE TABLE grievance (
+    store_id INTEGER NOT NULL, seq INTEGER NOT NULL, campaign TEXT NOT NULL, day INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL, caller TEXT NOT NULL, language TEXT NOT NULL, state TEXT NOT NULL,
+    reference TEXT NOT NULL, opened_ms INTEGER NOT NULL, due_ms INTEGER NOT NULL, call INTEGER NOT NULL,
+    recording INTEGER NOT NULL, node TEXT NOT NULL, tags TEXT NOT NULL, changed_ms INTEGER NOT NULL,
+    contacted_ms INTEGER, resolved_ms INTEGER, verified_ms INTEGER, reopened INTEGER NOT NULL,
+    PRIMARY KEY (store_id, seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX grievance_open ON grievance (due_ms) WHERE state NOT IN ('resolved', 'verified');
+CREATE INDEX grievance_state ON grievance (state, due_ms);
+CREATE INDEX grievance_opened ON grievance (opened_ms);
+CREATE INDEX grievance_caller ON grievance (caller);
+CREATE INDEX grievance_reference ON grievance (reference);
+CREATE TABLE letter (
+    store_id INTEGER NOT NULL, seq INTEGER NOT NULL, campaign TEXT NOT NULL, day INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL, caller TEXT NOT NULL, caller_kind TEXT NOT NULL, text TEXT NOT NULL,
+    PRIMARY KEY (store_id, seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX letter_at ON letter (at_ms);
+CREATE INDEX letter_caller ON letter (caller, at_ms);
+CREATE TABLE answer (
+    store_id INTEGER NOT NULL, seq INTEGER NOT NULL, campaign TEXT NOT NULL, day INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL, caller TEXT NOT NULL, language TEXT NOT NULL, call INTEGER NOT NULL, node TEXT NOT NULL,
+    key TEXT NOT NULL, issue TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (store_id, seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX answer_at ON answer (at_ms);
+CREATE INDEX answer_caller ON answer (caller, at_ms);
+CREATE INDEX answer_issue ON answer (issue, at_ms);
+CREATE TABLE consent (
+    store_id INTEGER NOT NULL, seq INTEGER NOT NULL, campaign TEXT NOT NULL, day INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL, caller TEXT NOT NULL, language TEXT NOT NULL, call INTEGER NOT NULL, node TEXT NOT NULL,
+    purpose TEXT NOT NULL, wording TEXT NOT NULL, channel TEXT NOT NULL, evidence TEXT NOT NULL,
+    PRIMARY KEY (store_id, seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX consent_purpose ON consent (purpose, at_ms);
+CREATE INDEX consent_caller ON consent (caller, at_ms);
+CREATE TABLE optout (
+    store_id INTEGER NOT NULL, seq INTEGER NOT NULL, campaign TEXT NOT NULL, day INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL, caller TEXT NOT NULL, PRIMARY KEY (store_id, seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX optout_at ON optout (at_ms);
+CREATE INDEX optout_caller ON optout (caller);
+"""
+
+ALL = tuple(re.findall(r"CREATE TABLE (\w+)", DDL))  # in the order in which a transaction writes them
+DERIVED = tuple(name for name in ALL if name != "campaign")
+
+
+@lru_cache(64)
+def columns(table: str) -> dict[str, str]:
+    """The columns of one of these tables, with their types, in order."""
+    found = re.search(rf"CREATE TABLE {table} \((.*?)\) STRICT", DDL, re.DOTALL)
+    assert found, table
+    return dict(re.findall(r"(\w+) (INTEGER|TEXT)\b", found[1]))
+
+
+@lru_cache(64)
+def key(table: str) -> tuple[str, ...]:
+    """The columns of its primary key."""
+    found = re.search(rf"CREATE TABLE {table} \((.*?)\) STRICT", DDL, re.DOTALL)
+    assert found, table
+    named = re.search(r"PRIMARY KEY \((.*?)\)", found[1])
+    return tuple(named[1].split(", ")) if named else (next(iter(columns(table))),)
