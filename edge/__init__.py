@@ -18,13 +18,14 @@
     bringup.py letters.py    the scripts: make ready and watch; send and receive SMS
     outbox.py     which letter goes next, claimed under the box's lock
     talk/         one call that talks, from ATA or ATD to its end, on the modem's PCM or on its own files
-    switchboard.py           when a line talks: answer, ring back, carry files, obey headquarters
+    switchboard.py           when a line talks: answer, ring back, carry files
+    errands.py    what headquarters asks of a line, carried out once
     station.py    one line's conduct: all of the above, without port and clock
     clock.py port.py line.py the loop for one modem: wait, feed, obey
     audio/ voice.py          the helper process of a talking line, which alone moves sound, and the line's side of it
     recognise.py  a few spoken words beside the keys, an extra: a process of its own
     prompts.py recordings.py speaking.py wavfile.py    prompts, takes, and their files
-    orders.py     what headquarters asks of a line
+    orders.py     where a line reads what headquarters asks of it
     box.py        the processes of one box
     fold.py export.py status.py words.py page.py  what people see of it
 

@@ -319,11 +319,11 @@ class Row(NamedTuple):
     state     call: outcome; message, recording, case, order: state; optout: "on"; language: BCP 47; line: state;
               note: what was noted; step: one of dialogue.STEPS; answer: the value; consent: the purpose
     seconds   talk time of a call, else 0
-    extra     "" or a JSON object, compact, keys sorted: message: direction text language parts
-              reason; store: line number campaign channel; line: operator, words; call that we placed: for try why;
-              step: call node key ms; answer: call node key issue language; recording: call node tags language file
-              case ms speech_ms sha256; case: call recording node tags language reference opened_ms due_ms; consent:
-              call node wording language evidence; order: order why (`call`, `for`, `recording` are rows of this store)
+    extra     "" or a JSON object, compact, keys sorted: message: direction text language parts reason order; store:
+              line number campaign channel; line: operator, words; call that we placed: for try why; step: call node
+              key ms; answer: call node key issue language; recording: call node tags language file case ms speech_ms
+              sha256; case: call recording node tags language reference opened_ms due_ms; consent: call node wording
+              language evidence; order: order why (`call`, `for`, `recording` are rows of this store)
     """
 
     seq: int

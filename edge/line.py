@@ -82,20 +82,22 @@ class Line:
             "channel": self.line.channel, "language": self.line.language,
         }  # fmt: skip
         fresh = path.with_suffix(".new")
+        ordered = orders.newest(self.config.data, self.line.name)
+        born = (self.config.id, self.line.name, self.clock.now(), facts, ordered)
         after = ordered_anew(self.config.data, path)
         if after is not None:
             _set_aside(fresh, "unfinished")
-            with contextlib.closing(Ledger(fresh, self.config.id, self.line.name, self.clock.now(), facts)) as ledger:
+            with contextlib.closing(Ledger(fresh, *born)) as ledger:
                 ledger.take_over(path, after)
             _set_aside(path, "rolled-back")
         if fresh.exists() and not path.exists():  # a power cut may come between the two names
             fresh.rename(path)
         try:
-            return Ledger(path, self.config.id, self.line.name, self.clock.now(), facts)
+            return Ledger(path, *born)
         except DamagedLedger as error:
             _say(f"{error}: set aside, a new one begins")
             _set_aside(path, "damaged")
-            return Ledger(path, self.config.id, self.line.name, self.clock.now(), facts)
+            return Ledger(path, *born)
 
     def _setting(self) -> Setting:
         values = {**self.config.text, "number": self.line.number}

@@ -6,6 +6,8 @@ answers each, so that headquarters stops repeating it.
 
     call-back   {"number", "campaign"}   place a call, if the rules let it go
     case        {"reference", "state"}   a grievance of this box stands so now
+    sms         {"number", "campaign", "text", "language"}   write this to a caller of this box, if the rules let it go
+    opt-out     {"number"}               she wants nothing more, of any campaign
     refuse      {"why"}                  headquarters asked for what is no order here: answer `refused` with `why`
 """
 
@@ -30,6 +32,11 @@ class Order:
     verb: str
     args: dict[str, str] = field(repr=False)
     made_ms: int = 0
+
+
+def newest(data: Path, line: str) -> int:
+    """The highest number of headquarters' that this box has been given for `line`; 0 when there is none."""
+    return max((order.hq for order in pending(data, line)), default=0)
 
 
 def pending(data: Path, line: str, after_id: int = 0) -> list[Order]:

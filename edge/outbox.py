@@ -22,6 +22,7 @@ from edge.rules import STORM_PATIENCE_S, Facts, Later, Never, Now, Request, Verd
 from edge.script import Script
 
 LOCK_AGAIN_S = 0.02
+DESK_APART_S = 10.0  # between two answers of headquarters: six a minute look like people, not like a machine
 LOOKS = 8  # letters judged in one go
 
 
@@ -47,7 +48,7 @@ class Outbox:
         self.desk = desk
         self._ledger, self._campaign, self._purse, self._lines, self._stamp = desk.ledger, campaign, purse, lines, stamp
         self._lock_again_s = LOCK_AGAIN_S * (1 + zlib.crc32(line.encode()) % 5)
-        self._held_until = 0.0
+        self._held_until = self._desk_at = 0.0
         self._letters: list[Letter] | None = None  # open letters, read anew when something changed
 
     def changed(self) -> None:
@@ -56,8 +57,8 @@ class Outbox:
 
     def rest(self, calls: Sequence[float], now: float) -> float:
         """Seconds that sending waits for `calls`, heard at these times; nobody's reply waits for a storm for ever."""
-        due = (o for o in self._open() if o.state == "queued" and self.desk.again.get(o.seq, 0.0) <= now)
-        oldest = next(due, None)
+        waiting = (o for o in self._open() if o.state == "queued" and o.purpose != "desk")
+        oldest = next((o for o in waiting if self._ready(o) <= now), None)
         patient = oldest is None or elapsed(oldest.born, self._stamp()) < STORM_PATIENCE_S
         return rest_after_ring(calls, now, patient)
 
@@ -66,20 +67,24 @@ class Outbox:
             self._letters = self._ledger.open_letters()
         return self._letters
 
+    def _ready(self, letter: Letter) -> float:
+        """From when on this letter may be tried."""
+        return max(self.desk.again.get(letter.seq, 0.0), self._desk_at if letter.purpose == "desk" else 0.0)
+
     def next_at(self, now: float, rest: float) -> float | None:
         """When some letter can be tried."""
         if not self._open():
             return None
-        ready = min(self.desk.again.get(letter.seq, 0.0) for letter in self._open())
+        ready = min(self._ready(letter) for letter in self._open())
         return max(ready, self._held_until, now + rest)
 
     def next(self, now: float, profile: Profile) -> Script | None:
-        """The script that sends the oldest letter that may go, claimed on disk; None when none may go now.
+        """The script that sends the first letter that may go, claimed on disk; None when none may go now.
 
         Of many that must wait only a few are looked at, so that no caller waits behind them."""
         if now < self._held_until:
             return None
-        due = [letter for letter in self._open() if self.desk.again.get(letter.seq, 0.0) <= now]
+        due = [letter for letter in self._open() if self._ready(letter) <= now]
         for letter in itertools.islice(due, LOOKS):
             guard = self._lines.guard()
             if guard is None:
@@ -93,6 +98,7 @@ class Outbox:
             self._letters = None
             self.desk.again.pop(letter.seq, None)
             if isinstance(verdict, Now):
+                self._desk_at = now + DESK_APART_S if letter.purpose == "desk" else self._desk_at
                 return letters.send(self.desk, letter, profile)
             self._ledger.set_state(self._stamp(), letter.seq, "cancelled", verdict.why)
         return None

@@ -8,6 +8,9 @@ Rules of the room:
   quiet time that cannot be told, because the clock is not trusted, is taken as quiet.
 - An opted-out caller gets nothing, whatever the campaign says. No number gets more than LOOP_MOST in a day:
   two robots that answer each other would empty the SIM by noon.
+- An answer that people at headquarters wrote ("desk") goes by the rules of replies, but for once in a while: of those
+  DESK_MOST a day. It goes only to who has called or written within SOLICITED_S, and never takes more than half of a
+  SIM's day from those who ring.
 """
 
 from __future__ import annotations
@@ -22,6 +25,11 @@ from edge.events import Caller, Stamp
 DAY_S = 24 * 3600
 LOOP_MOST = 5  # replies to one number in 24 hours, whatever the campaign says
 HELD_LONGEST_S = 12 * 3600  # a reply this old would puzzle the voter more than it helps
+DESK_MOST = 3  # answers of headquarters to one number in 24 hours
+DESK_PARTS = 3
+DESK_HELD_LONGEST_S = 3 * DAY_S  # longer than a silence before a poll
+SOLICITED_S = 30 * DAY_S  # so long after her call or message she may be answered
+CLOCK_PATIENCE_S = 3600  # so long after a start an order waits for a trusted clock, if that may decide it
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +69,7 @@ class Claim:
 @dataclass(frozen=True, slots=True)
 class Request:
     """An SMS to `caller` for `campaign`, in `parts`, wanted since `born`. A "reply" goes once in a while, a
-    "reference" whenever she has opened a case."""
+    "reference" whenever she has opened a case, a "desk" when headquarters has answered her."""
 
     caller: Caller
     campaign: str
@@ -150,8 +158,12 @@ def decide(request: Request, facts: Facts) -> Verdict:
         return Never("already answered")
     if sum(elapsed(c.at, now) < DAY_S for c in facts.claims) >= LOOP_MOST:
         return Never(f"{LOOP_MOST} replies to this number in 24 hours")
-    if elapsed(request.born, now) > HELD_LONGEST_S:
-        return Never("older than 12 hours")
+    desk = request.purpose == "desk"
+    if desk and sum(c.purpose == "desk" and elapsed(c.at, now) < DAY_S for c in facts.claims) >= DESK_MOST:
+        return Never(f"{DESK_MOST} answers of headquarters to this number in 24 hours")
+    longest = DESK_HELD_LONGEST_S if desk else HELD_LONGEST_S
+    if elapsed(request.born, now) > longest:
+        return Never(f"older than {longest // 3600} hours")
     if request.born.boot != now.boot and not (request.born.trusted and now.trusted):
         return Later(60, "nobody knows how old it is: the box was off, and its clock is not trusted", held=True)
     if facts.quiet is not None and not now.trusted:
@@ -161,7 +173,32 @@ def decide(request: Request, facts: Facts) -> Verdict:
         return Later(min(wait, 900), "quiet hours", held=True)
     if spent_today(facts.spent, now, facts.timezone) + request.parts > facts.purse:
         return Later(300, "today's SMS of this SIM are used up", held=True)
+    answers = [c for c in facts.spent if c.purpose == "desk"]
+    if desk and spent_today(answers, now, facts.timezone) + request.parts > facts.purse // 2:
+        return Later(300, "headquarters has used its half of today's SMS of this SIM", held=True)
     return Now()
+
+
+def admit(caller: Caller, parts: int, heard: Sequence[Stamp], facts: Facts) -> Verdict:
+    """May an SMS that headquarters ordered be taken, to be sent as `decide` allows? `heard`: when this box last heard
+    of her, in calls or messages. Of `facts` who is opted out, what is our own, and the time are looked at."""
+    now = facts.now
+    if not caller.repliable:
+        return Never(f"nobody can write to a number that is {caller.kind}")
+    if caller.number in facts.own:
+        return Never("that is one of this box's own SIMs")
+    if facts.opted_out:
+        return Never("opted out")
+    if parts > DESK_PARTS:
+        return Never(f"its text needs more than {DESK_PARTS} SMS")
+    told = [since for since in heard if since.boot == now.boot or (since.trusted and now.trusted)]
+    if any(elapsed(since, now) <= SOLICITED_S for since in told):
+        return Now()
+    if len(told) < len(heard) and not now.trusted and now.mono_ms < CLOCK_PATIENCE_S * 1000:
+        return Later(60, "nobody knows yet how long ago she called: the clock is not trusted")
+    if len(told) < len(heard):
+        return Never("nobody knows how long ago she called: the clock was not trusted")
+    return Never(f"she has not called or written to this box in {SOLICITED_S // DAY_S} days")
 
 
 # ------------------------------------------------------------------------------------- call-backs

@@ -20,6 +20,7 @@ from edge import campaign as campaigns
 from edge.at import POLL, URGENT, Channel, Command
 from edge.call import Call
 from edge.campaign import Campaign
+from edge.errands import Errands
 from edge.events import (
     ASK,
     HANG,
@@ -106,8 +107,9 @@ class Station:
         lines = Lines(guard, siblings, setting.own, setting.country, setting.timezone, setting.values or {})
         self.outbox = Outbox(self.desk, setting.campaign, setting.line, setting.purse, lines, lambda: self._stamp)
         self.board = Switchboard(
-            setting.campaign, setting.language, ledger, lines, lambda: self._stamp, setting.speech, orders
+            setting.campaign, setting.language, ledger, lines, lambda: self._stamp, setting.speech
         )
+        self._errands, self._errands_at = Errands(setting.campaign, ledger, lines, lambda: self._stamp, orders), 0.0
         self.condition = bringup.Condition("no-port")
         self.connected_now = False
         self.deaf = 0  # times in a row that the modem did not even resynchronise
@@ -144,7 +146,7 @@ class Station:
         self._stamp = stamp
         self.condition = bringup.Condition("starting")
         self.connected_now = True
-        self._due = {"watch": 0.0, "refresh": self.now + REFRESH_S, "sweep": 0.0, "orders": 0.0}
+        self._due = {"watch": 0.0, "refresh": self.now + REFRESH_S, "sweep": 0.0}
         self._bring_up()
 
     def _bring_up(self) -> None:
@@ -197,6 +199,7 @@ class Station:
         self._stamp = stamp
         for event in self.channel.tick(self.now):
             self._happened(event)
+        self._obey_headquarters()
         if self.connected_now:
             self.call.answers = self.board.answers(self.now)
             self._obey(self.call.tick(self.now))
@@ -257,7 +260,7 @@ class Station:
         """When `tick` is due, in monotonic seconds; None: only bytes can change anything."""
         times = [self.channel.deadline(), self.call.deadline(), self.runner.deadline(), self.board.deadline()]
         if self.connected_now and self.runner.idle and not self.call.busy and not self.board.busy:
-            times += self._due.values()
+            times += [*self._due.values(), self._errands_at]
             if self.condition.state == "ready":
                 times.append(self.outbox.next_at(self.now, self.rest()))
             if self._to_read:
@@ -346,7 +349,7 @@ class Station:
         """The reply to queue with a call; none where this line alone knows that it would not be sent."""
         if not caller.repliable or not campaign.replies or self.ledger.opted_out(caller.number):
             return None
-        claims = self.ledger.claims(caller.number)
+        claims = [c for c in self.ledger.claims(caller.number) if c.purpose == "reply"]
         if any(elapsed(c.at, self._stamp) < campaign.once_per_s for c in claims if c.campaign == campaign.id):
             return None
         language = campaigns.choose_language(self.ledger.language(caller.number), self.setting.language, campaign)
@@ -357,6 +360,15 @@ class Station:
         return draft if draft.text else None
 
     # ------------------------------------------------------------------------------------ jobs
+
+    def _obey_headquarters(self) -> None:
+        """Whether or not there is a modem: a STOP that comes by headquarters counts on all lines of the box."""
+        if self.now < self._errands_at or self.call.busy or self.board.busy:
+            return
+        self._errands_at = self.now + ORDERS_S
+        if self._errands.obey():
+            self.outbox.changed()
+            self.board.ring_soon()
 
     def _next_job(self) -> None:
         """Idle: read what arrived, look after the modem, send the next letter; a ring goes before all."""
@@ -378,8 +390,6 @@ class Station:
             return
         elif (carry := self.board.job()) is not None:
             self.runner.start(carry, self.now)
-        elif self._overdue("orders", ORDERS_S):
-            self.board.obey_orders()
         elif self._overdue("refresh", REFRESH_S):
             self._due["watch"] = self.now + WATCH_S
             self.runner.start(bringup.refresh(self.condition), self.now)

@@ -1,4 +1,4 @@
-"""What a line does with voice: answer, ring back, carry prompts to a module and takes out of it, obey headquarters.
+"""What a line does with voice: answer, ring back, carry prompts to a module and takes out of it.
 
 Rules of the room:
 - A line talks when its campaign speaks, its modem's profile has a voice, and that voice can be reached: PCM through
@@ -6,18 +6,17 @@ Rules of the room:
   nobody is charged for silence, and `why_mute` says why.
 - A call back is judged by `rules.decide_dial` under the box's send lock, with what all lines have on disk, and is on
   disk before it is dialled.
-- An order of headquarters is obeyed once: its answer is a row, in the transaction of what it brings about.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from edge import campaign as campaigns
-from edge import numbers, sms
+from edge import sms
 from edge.at import POLL, Channel, Command
 from edge.campaign import Campaign
 from edge.dialogue import Clip
@@ -36,7 +35,6 @@ from edge.events import (
     Stamp,
 )
 from edge.ledger import Callback, Draft, Ledger, Reader
-from edge.orders import Order
 from edge.outbox import Lines
 from edge.profile import Profile
 from edge.recent import Recent
@@ -74,13 +72,13 @@ class Switchboard:
 
     def __init__(
         self, campaign: Campaign, language: str, ledger: Ledger, lines: Lines, stamp: Callable[[], Stamp],
-        speech: Speech | None, orders: Callable[[], Sequence[Order]] = lambda: (),
+        speech: Speech | None,
     ) -> None:  # fmt: skip
         self.out: deque[Mapping[str, object]] = deque()
         self.flush: Callable[[], object] = lambda: None  # takes `out` away now, not when all orders are carried out
         self.talk: Talk | None = None
         self._campaign, self._language, self._ledger, self._lines = campaign, language, ledger, lines
-        self._stamp, self._speech, self._orders = stamp, speech, orders
+        self._stamp, self._speech = stamp, speech
         self._closing: list[Talk] = []  # over, but for a take that is being closed
         self._fetch: deque[Held] = deque()
         self._uploads: deque[str] = deque()
@@ -284,6 +282,10 @@ class Switchboard:
         """Is this a line that rings back, and is it time to look who is due?"""
         return self._campaign.callback is not None and now >= self._retry_at and not self.why_mute(now)
 
+    def ring_soon(self) -> None:
+        """Somebody more may be due: look at the next opportunity."""
+        self._retry_at = 0.0
+
     def ring_back(self, now: float) -> bool:
         """Ring the caller who has waited longest, if the rules allow it; True when a call is on its way."""
         self._retry_at = now + 2.0
@@ -326,35 +328,3 @@ class Switchboard:
                 apart_s=terms.apart_s, within_s=terms.within_s, quiet=terms.quiet, own=self._lines.own,
             ),
         )  # fmt: skip
-
-    # ----------------------------------------------------------------------------------- orders
-
-    def obey_orders(self) -> None:
-        """Carry out what headquarters has ordered since the last look, each once."""
-        for order in self._orders():
-            if not self._ledger.is_answered(order.hq):
-                self._obey(order)
-
-    def _obey(self, order: Order) -> None:
-        stamp, number = self._stamp(), order.hq
-        if order.verb == "call-back":
-            who = numbers.identify(order.args.get("number", ""), 145, None, self._lines.country)
-            about = order.args.get("campaign", "") or self._campaign.id
-            if self._campaign.callback is None or about != self._campaign.id:
-                self._ledger.answer_order(stamp, number, "refused", "this line does not ring back for that campaign")
-            elif not who.repliable:
-                self._ledger.answer_order(stamp, number, "refused", f"nobody can ring a number that is {who.kind}")
-            else:
-                self._ledger.answer_order(stamp, number, "done", ring_back=(who, about))
-                self._retry_at = 0.0
-        elif order.verb == "case":
-            case = self._ledger.case(order.args.get("reference", ""))
-            state = order.args.get("state", "")
-            if case is None or state not in ("assigned", "contacted", "resolved", "reopened", "verified"):
-                self._ledger.answer_order(stamp, number, "refused", "no such case or state")
-            else:
-                self._ledger.answer_order(stamp, number, "done", case=(case.seq, state))
-        else:
-            why = order.args.get("why", "this version does not know that order")
-            self._ledger.answer_order(stamp, number, "refused", why)
-

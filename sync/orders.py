@@ -1,7 +1,8 @@
 """What headquarters may ask of a line, and what such an order must say.  Pure; both ends check with it.
 
-`call-back` asks for a call to `number` (E.164) in the name of `campaign`; `case` tells the line how a grievance stands
-now, so that its caller hears it. Whether a call goes is for the box's own rules to say, not for the order.
+`call-back` asks for a call to `number` (E.164) in the name of `campaign`, `sms` for a text to it; `case` tells the line
+how a grievance stands now, so that its caller hears it; `opt-out` says that `number` wants nothing more of this box, as
+her own STOP would. Whether a call or a text goes is for the box's own rules to say, not for the order.
 """
 
 from __future__ import annotations
@@ -9,15 +10,19 @@ from __future__ import annotations
 import json
 import re
 
+_NUMBER = r"\+[1-9][0-9]{6,14}"
+_CAMPAIGN = r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?"
+# what fits into three SMS at most, something to read in it, new lines but no other control signs
+_TEXT = r"(?s)(?=.*\S)[^\x00-\x09\x0b-\x1f\x7f\ud800-\udfff]{1,459}"
 # verb -> what its args are, and what each must look like
 VERBS: dict[str, dict[str, str]] = {
-    "call-back": {"number": r"\+[1-9][0-9]{6,14}", "campaign": r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?"},
-    "sms": {
-        "number": r"\+[1-9][0-9]{6,14}", "campaign": r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?", "text": r"(?s).{1,1000}",
-        "language": r"[a-z]{2,3}",
-    },
+    "call-back": {"number": _NUMBER, "campaign": _CAMPAIGN},
     "case": {"reference": r"[0-9]{1,16}", "state": r"assigned|contacted|resolved|verified|reopened"},
-}
+    "sms": {
+        "number": _NUMBER, "campaign": _CAMPAIGN, "text": _TEXT, "language": r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*",
+    },
+    "opt-out": {"number": _NUMBER},
+}  # fmt: skip
 
 
 def refusal(verb: str, args: str) -> str:

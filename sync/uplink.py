@@ -158,10 +158,10 @@ class Uplink:
         if not isinstance(order, wire.Order):
             return
         lines = [line.name for line in self._config.lines]
-        known = order.line in lines
+        known = order.line in lines or order.verb == "opt-out"  # which counts on all lines, whoever writes it down
         why = orders.refusal(order.verb, order.args) if known else "the box has no line of that name"
         verb, args = ("refuse", json.dumps({"why": why})) if why else (order.verb, order.args)
-        self._book.order(order.number, order.line if known else lines[0], verb, args, order.made_ms)
+        self._book.order(order.number, order.line if order.line in lines else lines[0], verb, args, order.made_ms)
 
     # ------------------------------------------------------------------------------------- telling
 

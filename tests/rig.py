@@ -119,7 +119,8 @@ class Rig:
 
     def _open(self) -> Ledger:
         opened: type[_Ledger] = type("_Ledger", (_Ledger,), {"rig": self})
-        return opened(self.path, "box-1", self.name, self.stamp(), {"number": "+919000000001"})
+        ordered = max((order.hq for order in self.orders), default=0)
+        return opened(self.path, "box-1", self.name, self.stamp(), {"number": "+919000000001"}, ordered)
 
     def _siblings(self) -> Sequence[Reader]:
         return [Reader(rig.path) for rig in self.siblings]

@@ -27,7 +27,7 @@ PURE = {
     "edge.phrases", "edge.advice",
 }  # fmt: skip
 # A line's conduct: pure too, but for the ledger that it writes.
-CONDUCT = {"edge.letters", "edge.outbox", "edge.station", "edge.switchboard", "edge.talk"}
+CONDUCT = {"edge.errands", "edge.letters", "edge.outbox", "edge.station", "edge.switchboard", "edge.talk"}
 # Rooms that touch the machine.
 MACHINE = {
     "edge.clock", "edge.port", "edge.ledger", "edge.line", "edge.supervise", "edge.box", "edge.status", "edge.export",
@@ -60,7 +60,7 @@ MAY: dict[str, set[str]] = {
 # What a room that decides must not even import.
 FORBIDDEN = {"os", "time", "socket", "select", "serial", "sqlite3", "threading", "asyncio", "subprocess", "random"}
 SPARED = {  # they answer the ledger's errors
-    name: {"sqlite3"} for name in ("edge.letters", "edge.outbox", "edge.station", "edge.switchboard")
+    name: {"sqlite3"} for name in ("edge.errands", "edge.letters", "edge.outbox", "edge.station", "edge.switchboard")
 }
 
 LINES, BODY = 450, 60  # "about 400" and "about 50"

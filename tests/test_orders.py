@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from edge.events import GENESIS, Row
 from sync import mqtt, orders, uplink, wire
 from sync.courier import Pace
 from sync.hq import orders as desk
-from sync.hq import receiver
+from sync.hq import receiver, sql
 from sync.hq.store import Store
 from tests.test_hq_store import Box
 from tests.test_hq_store import row as ledger_row
@@ -30,6 +30,7 @@ from tools import cli
 
 VOTER = "+919876543210"
 NOW = 1_795_000_000_000
+SMS = {"number": VOTER, "campaign": "water", "text": "The tap will run again on Monday.", "language": "en"}
 BORN = '{"campaign":"water","channel":"","language":"mr","line":"l1","number":"+919000000001"}'
 
 
@@ -51,6 +52,16 @@ BORN = '{"campaign":"water","channel":"","language":"mr","line":"l1","number":"+
         ("case", {"reference": "4712936", "state": "new"}, "its state is not one"),
         ("case", {"reference": "'; DROP", "state": "resolved"}, "its reference is not one"),
         ("case", [], "must say"),
+        ("sms", {**SMS, "text": "पानी आ गया\nधन्यवाद"}, ""),
+        ("sms", SMS, ""),
+        ("sms", {**SMS, "text": "x" * 460}, "its text is not one"),
+        ("sms", {**SMS, "text": " \n "}, "its text is not one"),
+        ("sms", {**SMS, "text": "a\x1bb"}, "its text is not one"),
+        ("sms", {**SMS, "text": "a\ud800"}, "its text is not one"),
+        ("sms", {**SMS, "language": "Hindi!"}, "its language is not one"),
+        ("sms", {"number": VOTER, "text": "x"}, "must say number and campaign and text and language"),
+        ("opt-out", {"number": VOTER}, ""),
+        ("opt-out", {"number": VOTER, "undo": "yes"}, "must say number"),
     ],
 )
 def test_what_an_order_must_say(verb: str, args: object, why: str) -> None:
@@ -78,7 +89,11 @@ def hq(tmp_path: Path) -> Iterator[Store]:
 
 
 def give(data: Path, verb: str, *particulars: str, box: str = "nashik-07", line: str = "l1") -> int:
-    return desk.give(data, box, line, verb, particulars, "asha", NOW)
+    return desk.give(receiver.settings.load(settings(data)), box, line, verb, particulars, "asha", NOW)
+
+
+def outbox_of(data: Path, answered: Iterable[tuple[str, int]] = ()) -> desk.Outbox:
+    return desk.Outbox(lambda: sql.sqlite(data / "desk.db", reading=True, patience_s=0.1), answered)
 
 
 def test_orders_of_a_box_are_numbered_without_a_gap(tmp_path: Path, hq: Store) -> None:
@@ -98,17 +113,22 @@ def test_orders_of_a_box_are_numbered_without_a_gap(tmp_path: Path, hq: Store) -
     ("given", "why"),
     [
         ({"box": "b9"}, "no box 'b9'; known: nashik-07"), ({"line": "l9"}, "no line 'l9'; known: l1"),
-        ({"verb": "call-back", "particulars": ("12", "3", "4")}, "say `call-back NUMBER`"),
-        ({"particulars": ("x",)}, "say `call-back NUMBER`"), ({"particulars": ("4712936", "lost")}, "its state is not"),
+        ({"verb": "call-back", "particulars": ("12", "3", "4")}, "say `call-back NUMBER"),
+        ({"particulars": ("x",)}, r"NUMBER \[CAMPAIGN\]`, or `case"),
+        ({"particulars": ("4712936", "lost")}, "its state is not"),
+        ({"verb": "dance", "particulars": ()}, "there is no such order"),
+        ({"verb": "opt-out", "particulars": (VOTER, "undo")}, "or `opt-out NUMBER`"),
+        ({"verb": "sms", "particulars": (VOTER, "hi", "ज" * 202)}, "more than 3 SMS: make it shorter"),
+        ({"verb": "sms", "particulars": (VOTER, "hi", "x"), "line": "-"}, "no line ''; known: l1"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_ordered_is_refused_in_words(
     tmp_path: Path, hq: Store, given: dict[str, object], why: str
 ) -> None:
     told = {"box": "nashik-07", "line": "l1", "verb": "case", "particulars": ("4712936", "resolved"), **given}
-    with pytest.raises(desk.Refused, match=why):
-        desk.give(tmp_path, **told, by="asha", now_ms=NOW)  # type: ignore[arg-type]
-    assert not (tmp_path / "desk.db").exists() or desk.Outbox(tmp_path, []).look() == set()
+    with pytest.raises(desk.Refused, match=why) as refused:
+        desk.give(receiver.settings.load(settings(tmp_path)), **told, by="asha", now_ms=NOW)  # type: ignore[arg-type]
+    assert VOTER[1:] not in str(refused.value) and outbox_of(tmp_path).look() == set()
 
 
 def test_a_number_is_never_given_twice_even_when_the_desks_file_was_lost(tmp_path: Path, hq: Store) -> None:
@@ -122,10 +142,21 @@ def test_the_command_says_what_it_did_and_never_the_number(
 ) -> None:
     file = str(settings(tmp_path))
     assert cli.main(["hq", "order", file, "nashik-07", "l1", "call-back", VOTER]) == 0
+    assert cli.main(["hq", "order", file, "nashik-07", "-", "opt-out", VOTER]) == 0
+    assert cli.main(["hq", "order", file, "nashik-07", "l1", "sms", VOTER, "hi", "नमस्ते"]) == 0
     assert cli.main(["hq", "order", file, "nashik-07", "l1", "call-back", VOTER[1:]]) == 1
     assert cli.main(["hq", "order", file, "nashik-07", "l2", "call-back", VOTER]) == 1
     told = capsys.readouterr()
     assert told.out.startswith("order 1 for nashik-07, line l1: written down")
+    with closing(sqlite3.connect(tmp_path / "desk.db")) as db:
+        assert db.execute("SELECT line, args FROM orders WHERE number > 1 ORDER BY id").fetchall() == [
+            ("l1", f'{{"number":"{VOTER}"}}'),
+            ("l1", f'{{"number":"{VOTER}","language":"hi","text":"नमस्ते","campaign":"water"}}'),
+        ]
+        logged = db.execute("SELECT who, role, did, what, reason FROM audit ORDER BY id").fetchall()
+    assert [entry[1:4] for entry in logged][1:] == [
+        ("console", "ordered opt-out", "nashik-07 order 2"), ("console", "ordered sms", "nashik-07 order 3"),
+    ] and VOTER[1:] not in repr(logged)  # fmt: skip
     assert "call-back: its number is not one" in told.err and "has no line 'l2'; known: l1" in told.err
     assert VOTER[1:] not in told.out + told.err
     assert VOTER not in repr(wire.Order(1, "l1", "call-back", VOTER)) + repr(at_line.Order(1, 1, "x", {"n": VOTER}))
@@ -143,7 +174,7 @@ def test_a_desk_without_a_headquarters_says_so(tmp_path: Path, capsys: pytest.Ca
 
 
 def test_an_outbox_tells_what_is_new_and_keeps_what_is_not_answered(tmp_path: Path, hq: Store) -> None:
-    outbox = desk.Outbox(tmp_path, [])
+    outbox = outbox_of(tmp_path)
     assert outbox.look() == set()
     give(tmp_path, "call-back", VOTER)
     assert outbox.look() == {"nashik-07"} and outbox.look() == set()
@@ -157,12 +188,12 @@ def test_an_outbox_tells_what_is_new_and_keeps_what_is_not_answered(tmp_path: Pa
     outbox.done("nashik-07", 1)
     outbox.done("nashik-07", 99)
     assert len(outbox.waiting("nashik-07")) == 1 and outbox.waiting("b9") == []
-    again = desk.Outbox(tmp_path, [("nashik-07", 1)])
+    again = outbox_of(tmp_path, [("nashik-07", 1)])
     assert again.look() == {"nashik-07"} and len(again.waiting("nashik-07")) == 1, "after a restart"
 
 
 def test_a_desks_file_that_cannot_be_read_is_read_later(tmp_path: Path, hq: Store) -> None:
-    outbox = desk.Outbox(tmp_path, [])
+    outbox = outbox_of(tmp_path)
     (tmp_path / "desk.db").write_bytes(b"not yet a database, and long enough to be looked at" * 20)
     assert outbox.look() == set()
     (tmp_path / "desk.db").unlink()
@@ -292,14 +323,15 @@ def test_an_order_goes_from_the_desk_to_the_line_and_its_answer_back() -> None:
             world.start(name)
         world.everything_once()
         world.stop("uplink")
-        number = desk.give(world.hq, "b1", "l1", "call-back", [VOTER], "asha", NOW)
+        config = receiver.settings.load(world.hq_file)
+        number = desk.give(config, "b1", "l1", "call-back", [VOTER], "asha", NOW)
         world.kill("receiver")
         for name in ("uplink", "receiver"):
             world.start(name)
         until(lambda: at_line.pending(world.box, "l1"))
         (order,) = at_line.pending(world.box, "l1")
         assert (order.hq, order.verb, order.args["number"]) == (number, "call-back", VOTER)
-        second = desk.give(world.hq, "b1", "l1", "case", ["4712936", "contacted"], "asha", NOW)
+        second = desk.give(config, "b1", "l1", "case", ["4712936", "contacted"], "asha", NOW)
         until(lambda: len(at_line.pending(world.box, "l1")) == 2)
         with closing(sqlite3.connect(world.box / "ledgers" / "l1.db", isolation_level=None)) as db:
             chain = db.execute("SELECT chain FROM event WHERE seq = 1").fetchone()[0]

@@ -9,9 +9,14 @@ from hypothesis import strategies as st
 from edge.events import Caller, Stamp
 from edge.rules import (
     CALM_S,
+    CLOCK_PATIENCE_S,
     DAY_S,
+    DESK_HELD_LONGEST_S,
+    DESK_MOST,
+    DESK_PARTS,
     HELD_LONGEST_S,
     LOOP_MOST,
+    SOLICITED_S,
     STORM_S,
     Claim,
     Facts,
@@ -19,6 +24,7 @@ from edge.rules import (
     Never,
     Now,
     Request,
+    admit,
     decide,
     elapsed,
     rest_after_ring,
@@ -140,3 +146,66 @@ def test_a_reply_goes_at_once_on_a_quiet_line_and_waits_in_a_storm() -> None:
 
 def test_retries_back_off_and_stay_bounded() -> None:
     assert [retry_after(n) for n in (1, 2, 3, 30)] == [10, 30, 90, 3600]
+
+
+# -------------------------------------------------------------------------- answers of headquarters
+
+
+def desk(born: Stamp, parts: int = 1) -> Request:
+    return Request(VOTER, "water", parts, born, "desk")
+
+
+def test_an_answer_of_headquarters_goes_though_she_was_answered_but_a_few_a_day() -> None:
+    answered = [Claim("water", at(0))]
+    assert decide(desk(at(5)), facts(at(10), claims=answered)) == Now()
+    mine = [Claim("roads", at(n), 1, "desk") for n in range(DESK_MOST)]
+    verdict = decide(desk(at(5)), facts(at(10), claims=mine))
+    assert isinstance(verdict, Never) and "answers of headquarters" in verdict.why
+    assert decide(desk(at(5)), facts(at(10), claims=mine[1:])) == Now()
+    assert decide(request(at(5)), facts(at(10), claims=mine)) == Now(), "a reply is not blocked by them"
+    assert decide(desk(at(DAY_S)), facts(at(DAY_S + 3), claims=mine)) == Now()
+    loop = [*mine[1:], *answered * (LOOP_MOST - DESK_MOST + 1)]
+    assert isinstance(decide(desk(at(5)), facts(at(10), claims=loop)), Never), "but the loop breaker counts all"
+
+
+def test_an_answer_of_headquarters_outlasts_a_silence_and_obeys_the_rest() -> None:
+    assert decide(desk(at(0)), facts(at(DESK_HELD_LONGEST_S))) == Now()
+    assert decide(desk(at(0)), facts(at(DESK_HELD_LONGEST_S + 1))) == Never("older than 72 hours")
+    assert decide(desk(at(0)), facts(at(1), opted_out=True)) == Never("opted out")
+    quiet = decide(desk(at(0)), facts(at(1), quiet=(9 * 60, 12 * 60)))
+    assert isinstance(quiet, Later) and quiet.held
+
+
+def test_headquarters_leaves_half_of_a_sims_day_to_callers() -> None:
+    spent = [Claim("water", at(0), 1, "desk")] * 4
+    assert decide(desk(at(0)), facts(at(1), spent=spent, purse=10)) == Now()
+    verdict = decide(desk(at(0), 2), facts(at(1), spent=spent, purse=10))
+    assert isinstance(verdict, Later) and verdict.held and "half" in verdict.why
+    assert decide(request(at(0), parts=2), facts(at(1), spent=spent, purse=10)) == Now()
+
+
+def test_who_may_be_written_to_at_headquarters_wish() -> None:
+    heard = [at(0)]
+    assert admit(VOTER, 1, heard, facts(at(SOLICITED_S))) == Now()
+    assert admit(VOTER, DESK_PARTS, heard, facts(at(1))) == Now()
+    for verdict, word in (
+        (admit(VOTER, 1, heard, facts(at(SOLICITED_S + 1))), "30 days"),
+        (admit(VOTER, 1, [], facts(at(1))), "30 days"),
+        (admit(VOTER, DESK_PARTS + 1, heard, facts(at(1))), "more than 3 SMS"),
+        (admit(VOTER, 1, heard, facts(at(1), opted_out=True)), "opted out"),
+        (admit(VOTER, 1, heard, facts(at(1), own=frozenset({VOTER.number}))), "own SIMs"),
+        (admit(Caller("withheld"), 1, heard, facts(at(1))), "withheld"),
+    ):
+        assert isinstance(verdict, Never) and word in verdict.why and VOTER.number[1:] not in verdict.why
+
+
+def test_a_call_whose_age_nobody_knows_permits_nothing() -> None:
+    before = at(0, "before")
+    assert admit(VOTER, 1, [before], facts(at(60, "now"))) == Now(), "both clocks were trusted"
+    vague = at(0, "before", clock=1)
+    verdict = admit(VOTER, 1, [vague], facts(at(60, "now")))
+    assert isinstance(verdict, Never) and "nobody knows" in verdict.why
+    assert admit(VOTER, 1, [vague, at(1, "now")], facts(at(60, "now", clock=1))) == Now(), "she called in this boot"
+    assert isinstance(admit(VOTER, 1, [before], facts(at(60, "now", clock=1))), Later), "the clock may come yet"
+    late = facts(at(CLOCK_PATIENCE_S, "now", clock=1))
+    assert isinstance(admit(VOTER, 1, [before], late), Never)

@@ -179,6 +179,46 @@ def test_an_order_is_answered_once_with_what_it_brings_about(book: Ledger) -> No
     assert book.case(reference).state == "contacted"  # type: ignore[union-attr]
 
 
+def test_an_ordered_sms_waits_behind_what_callers_wait_for(book: Ledger) -> None:
+    other = Caller("national", "+919812345679")
+    assert book.answer_order(T0, 4, "done", letter=(VOTER, "water", Draft("On Monday.", "en", 1, "desk")))
+    assert told(last(book))["order"] == 4 and not book.answer_order(later(1), 4, "done")
+    book.keep_call(later(2), other, "missed", "water", Draft("Thank you", "en", 1))
+    assert [(o.caller, o.purpose) for o in book.open_letters()] == [(other, "reply"), (VOTER, "desk")]
+    assert "order" not in told(last(book))
+
+
+def test_an_ordered_opt_out_is_written_once(book: Ledger) -> None:
+    for number in (4, 5):
+        assert book.answer_order(T0, number, "done", opt_out=VOTER)
+    assert book.opted_out(VOTER.number) and [r[2] for r in book.rows(1)] == ["order", "optout", "order"]
+
+
+def test_when_a_caller_was_heard_is_found_without_reading_all_calls(book: Ledger) -> None:
+    other = Caller("national", "+919812345679")
+    call = book.keep_call(T0, VOTER, "missed", "water", ring_back=True)
+    book.amend_call(later(1), call, "gave-up")
+    book.keep_call(later(2), other, "missed", "water")
+    book.keep_received(later(3), VOTER, "water", "When?", b"f")
+    book.place_call(later(4), book.callbacks()[0])
+    assert book.heard(VOTER.number) == [T0, later(3)], "not our own call to her"
+    for n in range(30):
+        book.keep_call(later(10 + n), other, "missed", "water")
+    assert book.heard(other.number)[0] == later(39) and len(book.heard(other.number)) == 20
+    asked: list[str] = []
+    book._db.set_trace_callback(asked.append)
+    book.heard(VOTER.number)
+    book._db.set_trace_callback(None)
+    plans = [book._db.execute(f"EXPLAIN QUERY PLAN {query}").fetchall() for query in asked]
+    assert "event_caller" in str(plans[0]) and "message_caller" in str(plans[1]) and "TEMP" not in str(plans)
+
+
+def test_a_ledger_remembers_after_which_order_it_was_begun(book: Ledger, tmp_path: Path) -> None:
+    assert book.born_after == 0
+    for _ in range(2):  # opened again
+        assert Ledger(tmp_path / "new.db", "box-1", "l1", T0, ordered=41).born_after == 41
+
+
 def test_a_new_store_knows_open_cases_wishes_and_what_was_said(book: Ledger, tmp_path: Path) -> None:
     held = book.keep_call(T0, VOTER, "missed", "water", ring_back=True)
     other = Caller("national", "+919812345679")

@@ -57,9 +57,13 @@ def _hq(parser: Parser) -> None:
 def _order(parser: Parser) -> None:
     _hq(parser)
     parser.add_argument("box", metavar="BOX", help="the box's id")
-    parser.add_argument("line", metavar="LINE", help="the line's name in it")
-    parser.add_argument("verb", choices=("call-back", "case"), help="what it shall do")
-    parser.add_argument("particulars", nargs="+", metavar="WHAT", help="NUMBER [CAMPAIGN], or REFERENCE STATE")
+    parser.add_argument("line", metavar="LINE", help="the line's name in it; - for an opt-out, which counts on all")
+    parser.add_argument("verb", choices=("call-back", "case", "sms", "opt-out"), help="what it shall do")
+    particulars = (
+        "call-back: NUMBER [CAMPAIGN]; case: REFERENCE STATE; sms: NUMBER LANGUAGE TEXT [CAMPAIGN], to a caller of the "
+        "last 30 days, at most 3 SMS long, sent when the line's rules allow it; opt-out: NUMBER, which nothing undoes"
+    )
+    parser.add_argument("particulars", nargs="+", metavar="WHAT", help=particulars)
 
 
 def _demo(parser: Parser) -> None:

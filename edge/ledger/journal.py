@@ -19,18 +19,23 @@ _NEW = f"INSERT INTO event({ROW}, chain) VALUES ({', '.join('?' * (len(Row._fiel
 class Journal(Reader):
     """What every writer of one line's ledger stands on.
 
-    Opening creates the file, with a new store id, or migrates an older one, all or nothing. Raises
-    LedgerFailed when the disk refuses and DamagedLedger when the file is no ledger (it is left as it is)."""
+    Opening creates the file, with a new store id, or migrates an older one, all or nothing. `ordered` is headquarters'
+    highest order to this line when a file is created: of what became of those only an older ledger knew, and a new one
+    keeps the number in mind as `born_after`. Raises LedgerFailed when the disk refuses and DamagedLedger when the file
+    is no ledger (it is left as it is)."""
 
-    def __init__(self, path: Path, box: str, line: str, stamp: Stamp, facts: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, path: Path, box: str, line: str, stamp: Stamp, facts: dict[str, str] | None = None, ordered: int = 0
+    ) -> None:
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, timeout=5, isolation_level=None)
             self._settle()
-            self._migrate(box, line, stamp, facts or {})
+            self._migrate(box, line, stamp, facts or {}, ordered)
             meta = dict(self._db.execute("SELECT key, value FROM meta"))
             self.store, self.box, self.line = meta["store"], meta["box"], meta["line"]
+            self.born_after = int(meta.get("ordered", 0))
             self._seq, self._chain = self.head()
         except sqlite3.DatabaseError as error:
             raise failed(path, error) from error
@@ -44,7 +49,7 @@ class Journal(Reader):
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("PRAGMA wal_autocheckpoint = 0")
 
-    def _migrate(self, box: str, line: str, stamp: Stamp, facts: dict[str, str]) -> None:
+    def _migrate(self, box: str, line: str, stamp: Stamp, facts: dict[str, str], ordered: int) -> None:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version > len(schema.SCHEMA):
             raise LedgerFailed(f"{self.path}: written by a newer miscall (schema {version}): install that one again")
@@ -56,7 +61,7 @@ class Journal(Reader):
                     self._db.execute(statement)
             if version == 0:
                 store = secrets.token_hex(4)
-                born = [("store", store), ("box", box), ("line", line)]
+                born = [("store", store), ("box", box), ("line", line), ("ordered", str(ordered))]
                 self._db.executemany("INSERT INTO meta VALUES (?, ?)", born)
                 self._seq, self._chain = 0, GENESIS
                 self._add("store", stamp, state=store, extra=pack_extra(line=line, **facts))
@@ -94,8 +99,11 @@ class Journal(Reader):
 
     # ------------------------------------------------------- what calls, letters and talks all write
 
-    def _queue(self, stamp: Stamp, caller: Caller, campaign: str, reply: Draft) -> None:
-        about = {"direction": "out", "text": reply.text, "language": reply.language, "parts": reply.parts}
+    def _queue(self, stamp: Stamp, caller: Caller, campaign: str, reply: Draft, order: int | None = None) -> None:
+        """In a transaction: write an SMS down, to be sent; `order` of headquarters asked for it."""
+        about = {
+            "direction": "out", "text": reply.text, "language": reply.language, "parts": reply.parts, "order": order,
+        }  # fmt: skip
         self._message(stamp, caller, campaign, "queued", about, reply.purpose)
 
     def _message(

@@ -16,6 +16,7 @@ from edge.rules import Claim, Dial
 # States in which a reply may have reached the caller; so may one of which the network has taken some part.
 _THEIRS = "kind = 'call' AND of = 0 AND state NOT IN ('called-back', 'unreached')"  # not those that we placed
 _CLAIMED = "('sending', 'sent', 'delivered', 'unknown')"
+_HEARD = 20  # of the newest calls and messages of one caller it is told when they came
 _VOICE = "state IN ('talked', 'called-back', 'kept')"  # as the index event_voice has it
 
 
@@ -72,6 +73,16 @@ class Reader:
         )
         row = self._db.execute(query).fetchone()
         return (Caller(row[0], unseal(row[1])), Stamp(*row[2:6]), int(row[6])) if row else None
+
+    def heard(self, number: str) -> list[Stamp]:
+        """When this line heard of `number`, in calls and in messages, newest first: the newest few of each."""
+        calls = f"SELECT boot, mono_ms, at_ms, clock FROM event WHERE {_THEIRS} AND caller = ?"
+        written = "SELECT boot, mono_ms, at_ms, clock FROM message WHERE direction = 'in' AND caller = ?"
+        return [
+            Stamp(*row)
+            for query in (calls, written)
+            for row in self._db.execute(f"{query} ORDER BY seq DESC LIMIT {_HEARD}", (seal(number),))
+        ]
 
     def claims(self, number: str, besides: int = 0) -> list[Claim]:
         """The replies to `number` that this line began to send and that may have arrived; not the one `besides`."""

@@ -73,6 +73,9 @@ SCHEMA = (
         WHERE event.seq = grievance.seq AND json_valid(extra)), 0);
     CREATE INDEX grievance_open ON grievance(due_ms, state) WHERE state NOT IN ('resolved', 'verified');
     """,
+    """
+    CREATE INDEX event_caller ON event(caller) WHERE kind = 'call' AND of = 0;
+    """,
 )
 ROW = ", ".join(Row._fields)
 
@@ -94,7 +97,7 @@ def unseal(kept: str) -> str:
 @dataclass(frozen=True, slots=True)
 class Draft:
     """An SMS to write down with what gives rise to it: it is queued in the same transaction. `purpose`: a "reply" goes
-    once in a while, a "reference" (of a case) whenever there is one."""
+    once in a while, a "reference" (of a case) whenever there is one, a "desk" when headquarters wrote it."""
 
     text: str = field(repr=False)
     language: str

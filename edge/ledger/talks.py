@@ -194,9 +194,11 @@ class Talks(Journal):
     def answer_order(
         self, stamp: Stamp, number: int, state: str, why: str = "", *,
         ring_back: tuple[Caller, str] | None = None, case: tuple[int, str] | None = None,
+        letter: tuple[Caller, str, Draft] | None = None, opt_out: Caller | None = None,
     ) -> bool:  # fmt: skip
         """Answer headquarters' order `number`, once, together with what it brings about: a caller and campaign to
-        ring back, or a case's new state. False when it had been answered before."""
+        ring back, a case's new state, an SMS to a caller for a campaign, or somebody who wants nothing more. False when
+        it had been answered before."""
         if self.is_answered(number):
             return False
         with self._transaction():
@@ -206,6 +208,10 @@ class Talks(Journal):
                 self._ask_back(stamp, seq, *ring_back)
             if case is not None:
                 self._move_grievance(stamp, *case)
+            if letter is not None:
+                self._queue(stamp, *letter, order=number)
+            if opt_out is not None and not self.opted_out(opt_out.number):
+                self._opt_out(stamp, opt_out)
         return True
 
 

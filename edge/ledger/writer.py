@@ -44,10 +44,12 @@ class Ledger(Talks):
 
     def take_over(self, old: Path, after: int) -> None:
         """Go on, in one transaction, where the ledger `old` ends: all that it remembers of callers (STOP, language,
-        who was answered, what the purse spent, open cases, who is to be rung back), and, as rows of this one, what
-        callers did behind row `after`, which headquarters does not have. Its replies are not sent again."""
+        who was answered, what the purse spent, open cases, who is to be rung back) and of orders answered, and, as rows
+        of this one, what callers did behind row `after`, which headquarters does not have. Its replies are not sent
+        again."""
         with closing(Reader(old)) as reader, self._transaction():
-            for table in ("optout", "language", "seen", "unreadable", "callback", "dial", "take", "grievance"):
+            whole = ("optout", "language", "seen", "unreadable", "callback", "dial", "take", "grievance", "done_order")
+            for table in whole:
                 self._copy(reader, table, "1")
             self._copy(reader, "message", "sent_boot IS NOT NULL")
             new: dict[int, int] = {}  # the seq of a row over there -> here
@@ -96,11 +98,13 @@ class Ledger(Talks):
 
     # ----------------------------------------------------------------------------- messages
 
-    def _letters(self, where: str, values: Iterable[object] = (), most: int = -1) -> list[Letter]:
+    def _letters(
+        self, where: str, values: Iterable[object] = (), most: int = -1, first: str = "seq"
+    ) -> list[Letter]:
         query = (
             "SELECT seq, campaign, caller_kind, caller, language, text, parts, state, reason, refs, reported,"
             f" boot, mono_ms, at_ms, clock, purpose FROM message"
-            f" WHERE direction = 'out' AND {where} ORDER BY seq LIMIT {most}"
+            f" WHERE direction = 'out' AND {where} ORDER BY {first} LIMIT {most}"
         )
         return [
             Letter(
@@ -112,8 +116,10 @@ class Ledger(Talks):
         ]
 
     def open_letters(self) -> list[Letter]:
-        """Outbound messages still to be sent, oldest first; of very many only the oldest MOST_OPEN."""
-        return self._letters("state IN ('queued', 'held', 'sending') AND state <> 'sending'", most=MOST_OPEN)
+        """Outbound messages still to be sent, oldest first, but what headquarters wrote behind what callers wait for;
+        of very many only the first MOST_OPEN."""
+        unsent = "state IN ('queued', 'held', 'sending') AND state <> 'sending'"
+        return self._letters(unsent, most=MOST_OPEN, first="purpose = 'desk', seq")
 
     def recover(self, stamp: Stamp) -> int:
         """After a restart: what was being sent has an unknown fate, and a call that was being placed was a try. Returns

@@ -1,12 +1,13 @@
 """HQ's orders to boxes: written down at the desk, sent by the receiver, repeated until a box has answered.
 
 Rules of this room
-- `desk.db` is written by whoever sits at HQ's desk (today the command below) and read by the receiver. It is a file of
-  its own, because the receiver alone writes `hq.db`, and has no write-ahead log, because several hands write it.
-- Orders of one box are numbered without a gap. A number is never given twice, even when the desk's file was lost: what
-  boxes have answered counts too.
+- `orders` of the desk store is written by whoever sits at HQ's desk (a page, or the command below), always inside a
+  transaction of the writer's, and read by the receiver.
+- Orders of one box are numbered without a gap. A number is never given twice, even when the desk store was lost: what
+  boxes have answered counts too. Writers go one after the other, so that rows also appear in the order of their ids:
+  whoever reads on from a mark misses none.
 - A box answers with an event in a ledger; until that is here its orders are repeated after each of its hellos.
-- Numbers of voters stand in the file and on the air, never in what is printed.
+- Numbers of voters stand in the store and on the air, never in what is printed.
 """
 
 from __future__ import annotations
@@ -17,23 +18,40 @@ import os
 import sqlite3
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from edge import sms
+from edge.rules import DESK_PARTS
 from sync import orders, wire
 from sync.hq import config as settings
+from sync.hq import sql, stores
+from sync.hq.doors import audit
 from sync.hq.sql import Db
 
 AT_ONCE = 50  # orders repeated after one hello
+_READ = 1000  # rows read in one look
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS orders (
-    id INTEGER PRIMARY KEY, box TEXT NOT NULL, number INTEGER NOT NULL, line TEXT NOT NULL, verb TEXT NOT NULL,
-    args TEXT NOT NULL, made_ms INTEGER NOT NULL, by TEXT NOT NULL, UNIQUE (box, number)
-) STRICT
-"""
-_LINES = "SELECT line, campaign FROM store WHERE box = ? ORDER BY id"
+_LINES = (
+    "SELECT line, campaign, (SELECT coalesce(max(number), 0) FROM ordered WHERE box = :box) AS answered"
+    " FROM store WHERE box = :box ORDER BY id"
+)
+_BOXES = "SELECT box FROM box ORDER BY box LIMIT 20"
+_WRITE = (
+    "INSERT INTO orders (box, number, line, verb, args, made_ms, by) SELECT :box,"
+    " 1 + CASE WHEN coalesce(max(number), 0) > :answered THEN max(number) ELSE :answered END,"
+    " :line, :verb, :args, :made_ms, :by FROM orders WHERE box = :box RETURNING number"
+)
+_NEW = (
+    "SELECT id, box, number, line, verb, args, made_ms FROM orders WHERE id > :last"
+    f" ORDER BY id LIMIT {_READ}"
+)  # fmt: skip
+_NEWEST = "SELECT coalesce(max(id), 0) FROM orders"
+_FORMS = {  # verb -> what `particulars` are; those in [] may be left out
+    "call-back": ("number", "[campaign]"),
+    "case": ("reference", "state"),
+    "sms": ("number", "language", "text", "[campaign]"),
+    "opt-out": ("number",),
+}
 
 
 class Refused(Exception):
@@ -41,31 +59,43 @@ class Refused(Exception):
 
 
 class Outbox:
-    """Orders that no box has answered yet, as the receiver needs them: read from the desk's file, never written."""
+    """Orders that no box has answered yet, as the receiver needs them: read from the desk store, never written.
 
-    def __init__(self, data: Path, answered: Iterable[tuple[str, int]]) -> None:
-        self._file = data / "desk.db"
+    `opened` opens the desk store to be read; while it cannot be opened or read, nothing is new."""
+
+    def __init__(self, opened: Callable[[], Db], answered: Iterable[tuple[str, int]]) -> None:
+        self._opened = opened
+        self._db: Db | None = None
         self._answered = set(answered)
         self._open: dict[str, dict[int, bytes]] = {}
         self._last = 0
 
     def look(self) -> set[str]:
-        """Read on; the boxes for which there is something new. A file that cannot be read now is read later."""
-        if not self._file.exists():
-            return set()
-        query = "SELECT id, box, number, line, verb, args, made_ms FROM orders WHERE id > ? ORDER BY id LIMIT 1000"
-        new = set()
+        """Read on; the boxes for which there is something new. A store that cannot be read now is read later."""
         try:
-            with closing(sqlite3.connect(f"{self._file.absolute().as_uri()}?mode=ro", uri=True, timeout=0.1)) as db:
-                found = db.execute(query, (self._last,)).fetchall()
-        except sqlite3.Error:
+            found = self._read()
+        except sql.errors():
+            self.close()
             return set()
-        for self._last, box, number, line, verb, args, made_ms in found:
+        new = set()
+        for row in found:
+            self._last, box, number = row["id"], row["box"], row["number"]
             if (box, number) not in self._answered:
-                order = wire.Order(number, line, verb, args, made_ms)
+                order = wire.Order(number, row["line"], row["verb"], row["args"], row["made_ms"])
                 self._open.setdefault(box, {})[number] = wire.pack_order(order)
                 new.add(box)
         return new
+
+    def _read(self) -> list[sql.Row]:
+        """The rows behind the mark. A store whose newest row lies before it was begun anew: read it from its start."""
+        self._db = self._db or self._opened()
+        found = self._db.rows(_NEW, last=self._last)
+        if not found and self._db.value(_NEWEST) < self._last:
+            self._last = 0
+            found = self._db.rows(_NEW, last=0)
+        if self._db.kind == "sqlite":  # the file may be another one by the next look
+            self.close()
+        return found
 
     def done(self, box: str, number: int) -> None:
         """A ledger of that box has answered."""
@@ -76,81 +106,88 @@ class Outbox:
         """What to tell that box now, oldest first."""
         return list(self._open.get(box, {}).values())[:AT_ONCE]
 
+    def close(self) -> None:
+        """Let go of the desk store, until the next look."""
+        if self._db is not None:
+            self._db.close()
+            self._db = None
 
-def give(data: Path, box: str, line: str, verb: str, particulars: Sequence[str], by: str, now_ms: int) -> int:
-    """Write an order down; returns its number for that box. Raises `Refused`, or `sqlite3.Error`.
 
-    `particulars`: call-back NUMBER [CAMPAIGN]; case REFERENCE STATE."""
-    campaign, answered = _known(data / "hq.db", box, line)
-    args = json.dumps(_args(verb, particulars, campaign), separators=(",", ":"))
-    if why := orders.refusal(verb, args):
+# -------------------------------------------------------------------------------------- at the desk
+
+
+def order(
+    desk: Db, events: Db, box: str, line: str, verb: str, args: Mapping[str, str], by: str, now_ms: int
+) -> int:  # fmt: skip
+    """Write an order down, inside a transaction of the caller's on `desk`; returns its number for that box. With `line`
+    "" an opt-out goes to the box's first line: it counts on all. Raises `Refused`, or the store's error."""
+    lines, answered = _known(events, box)
+    if not line and verb == "opt-out":
+        line = next(iter(lines))
+    if line not in lines:
+        raise Refused(f"box {box} has no line {line!r}; known: {', '.join(sorted(lines))}")
+    told = json.dumps(dict(args), ensure_ascii=False, separators=(",", ":"))
+    if why := orders.refusal(verb, told):
         raise Refused(f"{verb}: {why}")
-    file = data / "desk.db"
-    if not file.exists():
-        file.touch(mode=0o600)
-    with closing(sqlite3.connect(file, timeout=10, isolation_level=None)) as desk:
-        desk.execute("PRAGMA synchronous = FULL")
-        desk.execute("BEGIN IMMEDIATE")
-        desk.execute(_SCHEMA)
-        given = desk.execute("SELECT coalesce(max(number), 0) FROM orders WHERE box = ?", (box,)).fetchone()
-        number = max(int(given[0]), answered) + 1
-        desk.execute(
-            "INSERT INTO orders (box, number, line, verb, args, made_ms, by) VALUES (?,?,?,?,?,?,?)",
-            (box, number, line, verb, args, now_ms, by),
-        )
-        desk.execute("COMMIT")
+    if verb == "sms" and sms.count(args["text"]).parts > DESK_PARTS:
+        raise Refused(f"{verb}: its text needs more than {DESK_PARTS} SMS: make it shorter")
+    if desk.kind == "postgresql":
+        desk.run("LOCK TABLE orders IN SHARE ROW EXCLUSIVE MODE")
+    row = {"box": box, "answered": answered, "line": line, "verb": verb, "args": told, "made_ms": now_ms, "by": by}
+    return int(desk.value(_WRITE, row))
+
+
+def _known(events: Db, box: str) -> tuple[dict[str, str], int]:
+    """The lines of a box, each with the campaign of its newest ledger, and the highest order that the box has answered.
+    Raises `Refused` when there are none."""
+    found = events.rows(_LINES, box=box)
+    if not found:
+        boxes = ", ".join(row["box"] for row in events.rows(_BOXES))
+        raise Refused(f"headquarters knows no box {box!r}; known: {boxes or 'none'}")
+    return {str(row["line"]): str(row["campaign"]) for row in found}, int(found[0]["answered"])
+
+
+def give(
+    config: settings.HqConfig, box: str, line: str, verb: str, particulars: Sequence[str], by: str, now_ms: int
+) -> int:  # fmt: skip
+    """Write an order down as the command has it, with its entry in the log; returns its number for that box. `line`
+    "-" is any line. Raises `Refused`, or a store's error.
+
+    `particulars`: call-back NUMBER [CAMPAIGN]; case REFERENCE STATE; sms NUMBER LANGUAGE TEXT [CAMPAIGN]; opt-out
+    NUMBER. A campaign that is not told is the line's."""
+    try:
+        events = stores.events(config)
+    except FileNotFoundError as error:
+        raise Refused(f"{error}: headquarters knows no box yet: start `miscall hq run`") from None
+    with events:
+        line = "" if line == "-" else line
+        args = _args(verb, particulars, _known(events, box)[0].get(line, ""))
+        with stores.desk(config) as desk, desk.transaction():
+            number = order(desk, events, box, line, verb, args, by, now_ms)
+            audit.append(desk, now_ms, by, "console", f"ordered {verb}", f"{box} order {number}")
     return number
-
-
-def order(desk: Db, events: Db, box: str, line: str, verb: str, args: Mapping[str, str], by: str, now_ms: int) -> int:
-    """Write an order down within the desk store's transaction; its number for that box. Raises `Refused`."""
-    packed = json.dumps(dict(args), separators=(",", ":"))
-    if why := orders.refusal(verb, packed):
-        raise Refused(f"{verb}: {why}")
-    answered = events.value("SELECT coalesce(max(number), 0) FROM ordered WHERE box = :box", box=box)
-    given = desk.value("SELECT coalesce(max(number), 0) FROM orders WHERE box = :box", box=box)
-    number = max(int(answered), int(given)) + 1
-    desk.run(
-        "INSERT INTO orders (box, number, line, verb, args, made_ms, by)"
-        " VALUES (:box, :number, :line, :verb, :args, :now, :by)",
-        box=box, number=number, line=line, verb=verb, args=packed, now=now_ms, by=by,
-    )  # fmt: skip
-    return number
-
-
-def _known(path: Path, box: str, line: str) -> tuple[str, int]:
-    """The campaign of a line as its newest ledger tells it, and the highest number that its box has answered."""
-    if not path.exists():
-        raise Refused(f"{path}: headquarters knows no box yet: start `miscall hq run`")
-    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as db:
-        lines = dict(db.execute(_LINES, (box,)).fetchall())
-        if not lines:
-            boxes = ", ".join(row[0] for row in db.execute("SELECT box FROM box ORDER BY box LIMIT 20"))
-            raise Refused(f"headquarters knows no box {box!r}; known: {boxes or 'none'}")
-        if line not in lines:
-            raise Refused(f"box {box} has no line {line!r}; known: {', '.join(sorted(lines))}")
-        answered = db.execute("SELECT coalesce(max(number), 0) FROM ordered WHERE box = ?", (box,)).fetchone()[0]
-    return str(lines[line]), int(answered)
 
 
 def _args(verb: str, particulars: Sequence[str], campaign: str) -> dict[str, str]:
-    if verb == "call-back" and len(particulars) in (1, 2):
-        return {"number": particulars[0], "campaign": [*particulars, campaign][1]}
-    if verb == "case" and len(particulars) == 2:
-        return {"reference": particulars[0], "state": particulars[1]}
-    raise Refused("say `call-back NUMBER`, or `case REFERENCE STATE`")
+    """The particulars by name, the line's `campaign` where it was left out."""
+    form = _FORMS.get(verb, ())
+    names = [name.strip("[]") for name in form]
+    if len(particulars) not in (len(form), len(form) - ("[campaign]" in form)):
+        forms = ", or ".join(f"`{one} {' '.join(form).upper()}`" for one, form in _FORMS.items())
+        raise Refused(f"say {forms}")
+    return dict(zip(names, [*particulars, campaign], strict=False))
 
 
-def run(config_path: Path | str, box: str, line: str, verb: str, particulars: Sequence[str]) -> int:
+def run(config_path: str, box: str, line: str, verb: str, particulars: Sequence[str]) -> int:
     """`miscall hq order`: 0 when it is written down, 1 after one line on stderr that says what to do."""
     try:
-        data = settings.load(config_path).data
-        number = give(data, box, line, verb, particulars, _who(), int(time.time() * 1000))
-    except (settings.ConfigError, Refused) as why:
+        number = give(settings.load(config_path), box, line, verb, particulars, _who(), int(time.time() * 1000))
+    except (settings.ConfigError, Refused, sql.Unavailable) as why:
         print(why, file=sys.stderr)
         return 1
-    except sqlite3.Error as error:
-        print(f"the order is not written down: {error}; look at headquarters' data folder", file=sys.stderr)
+    except sql.errors() as error:  # PostgreSQL's own words may hold values
+        told = str(error) if isinstance(error, sqlite3.Error | OSError) else type(error).__name__
+        print(f"the order is not written down: {told}; look at headquarters' stores", file=sys.stderr)
         return 1
     print(f"order {number} for {box}, line {line}: written down; the receiver sends it until the box has answered")
     return 0

@@ -29,6 +29,7 @@ from pathlib import Path
 from edge.config import ConfigError
 from sync import mqtt, wire
 from sync.hq import config as settings
+from sync.hq import sql
 from sync.hq.orders import Outbox
 from sync.hq.store import Store
 
@@ -79,7 +80,8 @@ class Receiver:
         self._reconnect_s = reconnect_s
         self._state_file = config.data / "receiver.json"
         self._store = Store(config.data / "hq.db")
-        self._outbox = Outbox(config.data, self._store.ordered())
+        desk = config.data / "desk.db"
+        self._outbox = Outbox(lambda: sql.sqlite(desk, reading=True, patience_s=0.1), self._store.ordered())
         self._desk_at = 0.0
         self._inbox: queue.SimpleQueue[mqtt.Event] = queue.SimpleQueue()
         broker = mqtt.Broker(config.broker, config.ca, config.cert, config.key)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
@@ -37,6 +38,12 @@ _TYPES = (
 
 class Unavailable(Exception):
     """The store cannot be reached, or is none of ours; the text says what, where and what to do, and no password."""
+
+
+def errors() -> tuple[type[Exception], ...]:
+    """What a store raises that cannot be reached, read or written now."""
+    psycopg = sys.modules.get("psycopg")  # not there unless a PostgreSQL store was opened
+    return (Unavailable, sqlite3.Error, OSError, *((psycopg.Error,) if psycopg else ()))
 
 
 def is_postgres(store: str) -> bool:

@@ -10,7 +10,6 @@ Rules of this room
 from __future__ import annotations
 
 import secrets
-import sqlite3
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -93,7 +92,7 @@ def _answered(ask: Ask, page: Page) -> Response:
         return page.handler(ask)
     except Refused as why:
         return ask.page("refused.html", 400, words=ask._(str(why)))
-    except _store_errors() as error:
+    except sql.errors() as error:
         return _trouble(ask, error)
     finally:
         ask.close()
@@ -124,11 +123,6 @@ def _trouble(ask: Ask, error: Exception) -> Response:
         return ask.page("refused.html", 503, words=words)
     except Exception:  # not even the desk store answers
         return HTMLResponse(f"<!doctype html><title>miscall</title><p>{kind}: the store cannot be read.", 503)
-
-
-def _store_errors() -> tuple[type[Exception], ...]:
-    psycopg = sys.modules.get("psycopg")  # not there unless a PostgreSQL store was opened
-    return (sql.Unavailable, sqlite3.Error, OSError, *((psycopg.Error,) if psycopg else ()))
 
 
 def ready(config: HqConfig) -> None:
