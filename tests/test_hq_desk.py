@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from sync.hq.desk import act, gather, inbox, search, states
-from tests.desk import CALLER, DAY_MS, HOUR_MS, OTHER, Desk, desk
+from tests.desk import CALLER, DAY_MS, HOUR_MS, OTHER, Desk, desk, either
 from tests.hq import text_of
 from tests.postgres import postgres
 
-__all__ = ["desk", "postgres"]  # fixtures, used by name
+__all__ = ["desk", "either", "postgres"]  # fixtures, used by name
 
 NUMBER = re.compile(r"\d{9}")
 
@@ -21,16 +21,16 @@ NUMBER = re.compile(r"\d{9}")
 # ------------------------------------------------------------------------------------------ gathered
 
 
-def test_what_somebody_must_hear_or_read_comes_in_once(desk: Desk) -> None:
-    boxes = desk.boxes
-    case = boxes.case(said=boxes.take(is_case=1))
+def test_what_somebody_must_hear_or_read_comes_in_once(either: Desk) -> None:
+    boxes = either.boxes
+    case = boxes.case(said=boxes.take(is_case=True))
     voice = boxes.take(OTHER)
     letter = boxes.letter("पानी नहीं आता", OTHER)
     boxes.take(speech_ms=400)
     boxes.take(state="empty")
-    assert desk.gather() == 0
-    assert desk.gather() == 0
-    found = {row["name"]: (row["kind"], row["state"], row["district"]) for row in desk.rows()}
+    assert either.gather() == 0
+    assert either.gather() == 0
+    found = {row["name"]: (row["kind"], row["state"], row["district"]) for row in either.rows()}
     assert found == {
         f"aaaaaaaa-{case}": ("case", "new", "Nandgaon"), f"aaaaaaaa-{voice}": ("recording", "new", "Nandgaon"),
         f"aaaaaaaa-{letter}": ("letter", "new", "Nandgaon"),
@@ -41,8 +41,7 @@ def test_a_recording_comes_in_when_it_is_kept_and_leaves_when_its_case_comes(des
     take = desk.boxes.take(state="recording", speech_ms=None)
     desk.gather()
     assert desk.rows() == []
-    desk.boxes.row("recording", "kept", of=take)
-    desk.events.run("UPDATE recording SET state = 'kept', speech_ms = 4000 WHERE seq = :seq", seq=take)
+    desk.boxes.ends(take)
     desk.gather()
     assert [row["kind"] for row in desk.rows()] == ["recording"]
     desk.boxes.case(said=take)
@@ -58,26 +57,26 @@ def test_a_big_backlog_comes_in_by_and_by(desk: Desk, monkeypatch: pytest.Monkey
     assert len(desk.rows()) == 7
 
 
-def test_the_caller_verifies_or_reopens_and_our_own_orders_come_back_unheard(desk: Desk) -> None:
-    case = desk.boxes.case()
-    desk.gather()
+def test_the_caller_verifies_or_reopens_and_our_own_orders_come_back_unheard(either: Desk) -> None:
+    case = either.boxes.case()
+    either.gather()
     for verb in ("assign", "contacted", "resolved"):
-        assert desk.move(case, verb).status_code == 303
+        assert either.move(case, verb).status_code == 303
     for state in ("assigned", "contacted", "resolved"):
-        desk.boxes.says(case, state, of_order=True)
-    desk.boxes.says(case, "reopened", of_order=True)  # an old order's echo is nobody's judgement
-    desk.gather()
-    assert desk.rows()[0]["state"] == "resolved"
-    desk.boxes.says(case, "reopened")
-    desk.gather()
-    row = desk.rows()[0]
-    assert (row["state"], row["due_ms"]) == ("reopened", desk.now_ms + DAY_MS)
+        either.boxes.says(case, state, of_order=True)
+    either.boxes.says(case, "reopened", of_order=True)  # an old order's echo is nobody's judgement
+    either.gather()
+    assert either.rows()[0]["state"] == "resolved"
+    either.boxes.says(case, "reopened")
+    either.gather()
+    row = either.rows()[0]
+    assert (row["state"], row["due_ms"]) == ("reopened", either.now_ms + DAY_MS)
     for verb in ("assign", "contacted", "resolved"):
-        assert desk.move(case, verb).status_code == 303
-    desk.boxes.says(case, "verified")
-    desk.gather()
-    assert desk.rows()[0]["state"] == "verified"
-    assert "verified by the caller" in text_of(desk.client.get(f"/desk/thing/aaaaaaaa-{case}"))
+        assert either.move(case, verb).status_code == 303
+    either.boxes.says(case, "verified")
+    either.gather()
+    assert either.rows()[0]["state"] == "verified"
+    assert "verified by the caller" in text_of(either.client.get(f"/desk/thing/aaaaaaaa-{case}"))
 
 
 def test_a_case_that_nobody_touched_stands_as_the_box_says(desk: Desk) -> None:
@@ -89,52 +88,52 @@ def test_a_case_that_nobody_touched_stands_as_the_box_says(desk: Desk) -> None:
     assert desk.rows()[0]["state"] == "verified"
 
 
-def test_forgetting_leaves_nothing(desk: Desk) -> None:
-    case = desk.boxes.case()
-    letter = desk.boxes.letter("the pump is broken", OTHER)
-    desk.gather()
-    desk.client.post("/desk/note", {"name": f"aaaaaaaa-{case}", "note": "spoke with her"})
-    with desk.office.desk() as db, db.transaction():
-        gather.forget(db, [(desk.boxes.id, case)])
-    assert [row["seq"] for row in desk.rows()] == [letter]
+def test_forgetting_leaves_nothing(either: Desk) -> None:
+    case = either.boxes.case()
+    letter = either.boxes.letter("the pump is broken", OTHER)
+    either.gather()
+    either.client.post("/desk/note", {"name": f"aaaaaaaa-{case}", "note": "spoke with her"})
+    with either.office.desk() as db, db.transaction():
+        gather.forget(db, [(either.boxes.id, case)])
+    assert [row["seq"] for row in either.rows()] == [letter]
     for table in ("desk_tag", "desk_act"):
-        assert desk.rows(f"SELECT * FROM {table}") == []
-    with desk.office.desk() as db:
+        assert either.rows(f"SELECT * FROM {table}") == []
+    with either.office.desk() as db:
         assert search.find(db, "spoke") == [] and search.find(db, "pump") != []
 
 
 # --------------------------------------------------------------------------------------------- shown
 
 
-def test_filters_orders_and_pages(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    boxes, now = desk.boxes, desk.now_ms
+def test_filters_orders_and_pages(either: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    boxes, now = either.boxes, either.now_ms
     there = boxes.ledger("bbbbbbbb", "box-b", "two", "Rampur")
     late = boxes.case(at_ms=now - 30 * HOUR_MS, reference="11111")
     young = boxes.case(at_ms=now - 2 * HOUR_MS, reference="22222", tags="road")
     voice = boxes.take(OTHER, at_ms=now - 3 * HOUR_MS, ledger=there)
     letter = boxes.letter("hello", OTHER, at_ms=now - HOUR_MS)
-    desk.gather()
+    either.gather()
     a, b = "aaaaaaaa-", "bbbbbbbb-"
-    assert desk.page() == [f"{a}{letter}", f"{a}{young}", f"{b}{voice}", f"{a}{late}"]
-    assert desk.page(order="due") == [f"{a}{late}", f"{a}{young}"]
-    assert desk.page(overdue="1") == [f"{a}{late}"]
-    assert desk.page(kind="letter") == [f"{a}{letter}"]
-    assert desk.page(district="Rampur") == [f"{b}{voice}"]
-    assert desk.page(tag="water") == [f"{b}{voice}", f"{a}{late}"]
-    assert desk.page(tag="water", order="due") == [f"{a}{late}"]
-    assert desk.page(campaign="none") == [] and len(desk.page(campaign="water")) == 4
-    me = str(desk.rows("SELECT id FROM account WHERE name = 'asha'")[0]["id"])
-    desk.move(young, "assign")
-    assert desk.page(assignee=me) == [f"{a}{young}"] and f"{a}{young}" not in desk.page(assignee="nobody")
-    assert desk.page(state="assigned") == [f"{a}{young}"] and desk.page(state="nonsense", kind="x", order="y")
-    with desk.office.desk() as db:
+    assert either.page() == [f"{a}{letter}", f"{a}{young}", f"{b}{voice}", f"{a}{late}"]
+    assert either.page(order="due") == [f"{a}{late}", f"{a}{young}"]
+    assert either.page(overdue="1") == [f"{a}{late}"]
+    assert either.page(kind="letter") == [f"{a}{letter}"]
+    assert either.page(district="Rampur") == [f"{b}{voice}"]
+    assert either.page(tag="water") == [f"{b}{voice}", f"{a}{late}"]
+    assert either.page(tag="water", order="due") == [f"{a}{late}"]
+    assert either.page(campaign="none") == [] and len(either.page(campaign="water")) == 4
+    me = str(either.rows("SELECT id FROM account WHERE name = 'asha'")[0]["id"])
+    either.move(young, "assign")
+    assert either.page(assignee=me) == [f"{a}{young}"] and f"{a}{young}" not in either.page(assignee="nobody")
+    assert either.page(state="assigned") == [f"{a}{young}"] and either.page(state="nonsense", kind="x", order="y")
+    with either.office.desk() as db:
         counts = inbox.counts(db, inbox.Filters(), now)
         assert (counts["new"], counts["assigned"], counts["overdue"]) == (3, 1, 1)
     monkeypatch.setattr(inbox, "PAGE", 3)
-    first = desk.client.get("/desk")
+    first = either.client.get("/desk")
     more = re.search(r'href="(/desk\?after=[^"]+)" rel="next"', first.text)
     assert more and f"{a}{late}" not in first.text
-    second = desk.client.get(more[1].replace("&amp;", "&"))
+    second = either.client.get(more[1].replace("&amp;", "&"))
     assert f"{a}{late}" in second.text and f"{a}{letter}" not in second.text
 
 
@@ -175,15 +174,15 @@ def test_no_number_on_any_page_nor_in_any_address(desk: Desk) -> None:
     assert desk.client.get(f"/desk/search?question={CALLER}").status_code == 405
 
 
-def test_words_are_found_by_their_beginnings_in_any_script(desk: Desk) -> None:
-    first = desk.boxes.letter("हमारे गाँव में पानी नहीं आता")
-    second = desk.boxes.letter("The PUMP near Rampur-Road is broken; Straße ﬁne", OTHER)
-    case = desk.boxes.case()
-    desk.gather()
-    desk.client.post("/desk/note", {"name": f"aaaaaaaa-{case}", "note": "Called the engineer: pump comes Monday"})
+def test_words_are_found_by_their_beginnings_in_any_script(either: Desk) -> None:
+    first = either.boxes.letter("हमारे गाँव में पानी नहीं आता")
+    second = either.boxes.letter("The PUMP near Rampur-Road is broken; Straße ﬁne", OTHER)
+    case = either.boxes.case()
+    either.gather()
+    either.client.post("/desk/note", {"name": f"aaaaaaaa-{case}", "note": "Called the engineer: pump comes Monday"})
 
     def found(question: str) -> list[str]:
-        text = desk.client.post("/desk/search", {"question": question}).text
+        text = either.client.post("/desk/search", {"question": question}).text
         return sorted(set(re.findall(r"/desk/thing/(aaaaaaaa-\d+)", text)))
 
     names = {seq: f"aaaaaaaa-{seq}" for seq in (first, second, case)}
@@ -194,15 +193,14 @@ def test_words_are_found_by_their_beginnings_in_any_script(desk: Desk) -> None:
     assert found("1234566") == [names[case]]
 
 
-def test_the_same_caller_and_what_a_thing_carries(desk: Desk) -> None:
-    case = desk.boxes.case()
-    letter = desk.boxes.letter("hello again <b>", CALLER)
-    desk.boxes.put("talk", {"store_id": desk.boxes.id, "seq": 90, "campaign": "water", "at_ms": desk.now_ms - DAY_MS,
-                            "caller": CALLER, "placed": 0, "answered": 1, "seconds": 42})  # fmt: skip
-    text = desk.client.get(f"/desk/thing/aaaaaaaa-{case}").text
+def test_the_same_caller_and_what_a_thing_carries(either: Desk) -> None:
+    case = either.boxes.case()
+    letter = either.boxes.letter("hello again <b>", CALLER)
+    either.boxes.talks(CALLER, 42)
+    text = either.client.get(f"/desk/thing/aaaaaaaa-{case}").text
     assert f"/desk/thing/aaaaaaaa-{letter}" in text and "42 s" in text and "1234566" in text and "broken" in text
-    assert "&lt;b&gt;" in desk.client.get(f"/desk/thing/aaaaaaaa-{letter}").text
-    assert desk.client.get("/desk/thing/aaaaaaaa-999").status_code == 400
+    assert "&lt;b&gt;" in either.client.get(f"/desk/thing/aaaaaaaa-{letter}").text
+    assert either.client.get("/desk/thing/aaaaaaaa-999").status_code == 400
 
 
 # ---------------------------------------------------------------------------------------------- done
@@ -221,7 +219,7 @@ def test_a_move_is_told_to_the_box_and_to_the_log(desk: Desk) -> None:
     log = [(row["who"], row["did"], row["what"]) for row in desk.office.audit()]
     name = f"aaaaaaaa-{case}"
     assert log == [("asha", "desk: assign", name), ("asha", "desk: contacted", name)]
-    desk.boxes.put("ordered", {"box": "box-a", "number": 2, "state": "refused", "why": "no such case", "at_ms": 1})
+    desk.boxes.obeys("box-a", 2, "refused", "no such case")
     text = text_of(desk.client.get(f"/desk/thing/{name}"))
     assert "order 1: waiting" in text and "order 2: refused, no such case" in text and "Monday" in text
 
@@ -241,18 +239,18 @@ def test_what_is_no_move_is_refused_in_words_and_nothing_is_written(desk: Desk) 
     assert len(desk.office.audit()) == 4
 
 
-def test_who_comes_second_is_told_and_loses_nothing(desk: Desk) -> None:
-    case = desk.boxes.case()
-    desk.gather()
-    other = desk.office.client("desk", name="ravi")
-    assert desk.move(case, "assign", version="0").status_code == 303
-    answer = desk.move(case, "assign", other, version="0", note="my long note")
+def test_who_comes_second_is_told_and_loses_nothing(either: Desk) -> None:
+    case = either.boxes.case()
+    either.gather()
+    other = either.office.client("desk", name="ravi")
+    assert either.move(case, "assign", version="0").status_code == 303
+    answer = either.move(case, "assign", other, version="0", note="my long note")
     assert answer.status_code == 409 and "asha changed this meanwhile" in text_of(answer)
-    assert "my long note" in answer.text and desk.rows()[0]["version"] == 1
-    assert desk.move(case, "contacted", other, note="my long note").status_code == 303
-    for client, tag in ((desk.client, "pump"), (other, "urgent"), (other, "pump")):
+    assert "my long note" in answer.text and either.rows()[0]["version"] == 1
+    assert either.move(case, "contacted", other, note="my long note").status_code == 303
+    for client, tag in ((either.client, "pump"), (other, "urgent"), (other, "pump")):
         client.post("/desk/tag", {"name": f"aaaaaaaa-{case}", "tag": tag})
-    tags = desk.rows("SELECT tag, by FROM desk_tag WHERE by <> '' ORDER BY tag")
+    tags = either.rows("SELECT tag, by FROM desk_tag WHERE by <> '' ORDER BY tag")
     assert tags == [{"tag": "pump", "by": "asha"}, {"tag": "urgent", "by": "ravi"}]
 
 

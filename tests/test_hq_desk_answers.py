@@ -18,11 +18,11 @@ import pytest
 from sync.hq import orders, stores
 from sync.hq.desk import replies, sounds, wave
 from tests.browser import wait_for
-from tests.desk import CALLER, DAY_MS, OTHER, Desk, desk
+from tests.desk import CALLER, DAY_MS, OTHER, Desk, desk, either
 from tests.hq import text_of
 from tests.postgres import postgres
 
-__all__ = ["desk", "postgres"]  # fixtures, used by name
+__all__ = ["desk", "either", "postgres"]  # fixtures, used by name
 
 ASKED = wave.Asked("water", "", "", 7, "We have heard you. Office, Nandgaon. STOP: no more", "en")
 
@@ -65,10 +65,7 @@ def test_an_sms_is_looked_at_and_then_ordered_through_its_box(desk: Desk) -> Non
 def test_what_must_not_go_does_not(tmp_path: Path, text: str, why: str) -> None:
     desk = Desk(tmp_path, "sqlite")
     case = desk.boxes.case(tags="water,broken road")
-    desk.boxes.put("answer", {
-        "store_id": 1, "seq": 50, "campaign": "water", "day": 1, "at_ms": 1, "caller": CALLER, "language": "hi",
-        "call": 1, "node": "n", "key": "1", "issue": "i", "value": "support",
-    })  # fmt: skip
+    desk.boxes.votes(CALLER, "support")
     desk.gather()
     for step in ("look", "send"):
         answer = desk.client.post("/desk/reply", {"name": f"aaaaaaaa-{case}", "text": text, "step": step})
@@ -96,8 +93,8 @@ def test_more_than_one_sms_goes_only_with_open_eyes(desk: Desk) -> None:
     assert desk.client.post("/desk/reply", {**sent, "longer": "1"}).status_code == 303
 
 
-def test_texts_are_kept_counted_and_not_overwritten_unseen(desk: Desk) -> None:
-    client, other = desk.client, desk.office.client("manager", name="ravi")
+def test_texts_are_kept_counted_and_not_overwritten_unseen(either: Desk) -> None:
+    client, other = either.client, either.office.client("manager", name="ravi")
     kept = {"text_name": "Thanks", "language": "hi", "text": "धन्यवाद। रोकने के लिए STOP", "version": "-1"}
     assert client.post("/desk/texts", kept).status_code == 303
     assert "another script" in text_of(client.get("/desk/texts"))
@@ -107,15 +104,15 @@ def test_texts_are_kept_counted_and_not_overwritten_unseen(desk: Desk) -> None:
     assert late.status_code == 409 and "मेरा पाठ" in late.text and "धन्यवाद जी" in late.text
     assert client.post("/desk/texts", {**kept, "text": "x" * 161, "text_name": "long"}).status_code == 409
     assert client.post("/desk/texts", {**kept, "text_name": CALLER}).status_code == 400
-    case = desk.boxes.case()
-    desk.gather()
-    number = str(desk.rows("SELECT id FROM desk_text")[0]["id"])
+    case = either.boxes.case()
+    either.gather()
+    number = str(either.rows("SELECT id FROM desk_text")[0]["id"])
     look = client.post("/desk/reply", {"name": f"aaaaaaaa-{case}", "kept": number, "step": "look"})
     assert "धन्यवाद जी" in look.text
     assert client.post("/desk/parts", {"text": "é" * 71}).text.startswith("1 SMS in Latin letters")
     assert client.post("/desk/parts", {"text": "अ" * 71}).text.startswith("2 SMS in another script")
     assert client.post("/desk/texts/drop", {"id": number}).status_code == 303
-    assert desk.rows("SELECT * FROM desk_text") == []
+    assert either.rows("SELECT * FROM desk_text") == []
 
 
 # ---------------------------------------------------------------------------------------- all of a tag
@@ -136,29 +133,29 @@ def _ordered(desk: Desk) -> Counter[str]:
     return Counter(json.loads(row["args"])["number"] for row in desk.rows("SELECT args FROM orders WHERE verb = 'sms'"))
 
 
-def test_a_look_says_whom_it_reaches_and_whom_not(desk: Desk) -> None:
-    now = desk.now_ms
-    desk.boxes.case(CALLER, reference="11111")
-    desk.boxes.letter("again", CALLER)
-    desk.boxes.take(CALLER, at_ms=now - 2000)
-    desk.boxes.take("")
-    desk.boxes.take(OTHER)
-    desk.boxes.take("+919800000001", at_ms=now - 9 * DAY_MS)
-    answered = desk.boxes.take("+919800000002")
-    desk.boxes.take("+919800000003", tags="road")
-    desk.boxes.opt_out(OTHER)
-    desk.gather()
+def test_a_look_says_whom_it_reaches_and_whom_not(either: Desk) -> None:
+    now = either.now_ms
+    either.boxes.case(CALLER, reference="11111")
+    either.boxes.letter("again", CALLER)
+    either.boxes.take(CALLER, at_ms=now - 2000)
+    either.boxes.take("")
+    either.boxes.take(OTHER)
+    either.boxes.take("+919800000001", at_ms=now - 9 * DAY_MS)
+    answered = either.boxes.take("+919800000002")
+    either.boxes.take("+919800000003", tags="road")
+    either.boxes.opt_out(OTHER)
+    either.gather()
     sent = {"name": f"aaaaaaaa-{answered}", "text": "Thank you", "step": "send"}
-    assert desk.client.post("/desk/reply", sent).status_code == 303
+    assert either.client.post("/desk/reply", sent).status_code == 303
     asked = {"tag": "water", "text": ASKED.text, "language": "en", "days": "7", "tariff": "0,5"}
-    page = text_of(desk.client.post("/desk/wave", {**asked, "step": "look"}))
+    page = text_of(either.client.post("/desk/wave", {**asked, "step": "look"}))
     assert "1 callers, 1 SMS" in page and "costs 0.50" in page
     for why in ("1 withheld", "1 opted out", "1 answered already", "1 too old"):
         assert why in page
-    assert desk.rows("SELECT * FROM desk_wave") == []
-    tells = desk.client.post("/desk/wave", {**asked, "text": "The water comes", "step": "send"})
+    assert either.rows("SELECT * FROM desk_wave") == []
+    tells = either.client.post("/desk/wave", {**asked, "text": "The water comes", "step": "send"})
     assert tells.status_code == 409 and "Others may read her phone" in text_of(tells)
-    assert desk.rows("SELECT * FROM desk_wave") == []
+    assert either.rows("SELECT * FROM desk_wave") == []
 
 
 def test_all_of_a_tag_are_answered_once_with_progress(desk: Desk) -> None:
@@ -199,10 +196,10 @@ def _with_ends(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 
 def test_whatever_ends_the_work_nobody_is_written_to_twice_or_left_out(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    either: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _crowd(desk, 40)
-    found = _with_ends(desk, monkeypatch)
+    _crowd(either, 40)
+    found = _with_ends(either, monkeypatch)
     assert set(found.values()) == {1} and len(found) == 40
 
 
@@ -214,16 +211,16 @@ def test_a_work_that_forgets_whom_it_wrote_to_would_be_seen(tmp_path: Path, monk
     assert max(_with_ends(desk, monkeypatch).values()) > 1
 
 
-def test_two_who_work_at_once_do_not_double(desk: Desk) -> None:
-    _crowd(desk, 40)
+def test_two_who_work_at_once_do_not_double(either: Desk) -> None:
+    _crowd(either, 40)
     number, failed = _begun(desk), []
 
     def work() -> None:
         try:
-            with stores.desk(desk.office.config) as db, stores.events(desk.office.config) as events:
+            with stores.desk(either.office.config) as db, stores.events(either.office.config) as events:
                 row = db.row("SELECT * FROM desk_wave WHERE id = :id", id=number)
                 assert row
-                while wave.step(db, events, row, desk.now_ms, 3):
+                while wave.step(db, events, row, either.now_ms, 3):
                     pass
         except Exception as error:
             failed.append(error)

@@ -51,7 +51,7 @@ def desk(tmp_path: Path) -> Desk:
 def _filled(desk: Desk, sound: bytes) -> int:
     """A desk with some of everything; the row of its oldest case."""
     boxes, now = desk.boxes, desk.now_ms
-    spoken = boxes.take(at_ms=now - 23 * HOUR_MS, is_case=1)
+    spoken = boxes.take(at_ms=now - 23 * HOUR_MS, is_case=True)
     case = boxes.case(at_ms=now - 23 * HOUR_MS, said=spoken)
     boxes.case(OTHER, at_ms=now - 26 * HOUR_MS, reference="2089123", tags="road")
     voice = boxes.take(OTHER, at_ms=now - 2 * HOUR_MS, tags="support")
