@@ -213,7 +213,7 @@ def test_a_work_that_forgets_whom_it_wrote_to_would_be_seen(tmp_path: Path, monk
 
 def test_two_who_work_at_once_do_not_double(either: Desk) -> None:
     _crowd(either, 40)
-    number, failed = _begun(desk), []
+    number, failed = _begun(either), []
 
     def work() -> None:
         try:
@@ -230,7 +230,7 @@ def test_two_who_work_at_once_do_not_double(either: Desk) -> None:
         worker.start()
     for worker in workers:
         worker.join()
-    assert failed == [] and set(_ordered(desk).values()) == {1} and len(_ordered(desk)) == 40
+    assert failed == [] and set(_ordered(either).values()) == {1} and len(_ordered(either)) == 40
 
 
 def test_who_opts_out_meanwhile_is_spared_and_a_stop_stops(desk: Desk) -> None:

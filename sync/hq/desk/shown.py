@@ -43,7 +43,8 @@ def thing(
     """One thing for a template. `names` are accounts' names by their id."""
     standing = inbox.standing(row)
     return {
-        "id": row["id"], "name": row["name"], "kind": row["kind"], "state": row["state"], "tone": TONES[row["state"]],
+        "id": row["id"], "name": row["name"], "ledger": f"{row['store_id']:08x}", "seq": row["seq"],
+        "kind": row["kind"], "state": row["state"], "tone": TONES[row["state"]],
         "version": row["version"], "caller": mask(row["caller"]) if row["caller"] else "",
         "repliable": repliable(row["caller"]), "when": clock_time(row["at_ms"], now_ms, where),
         "box": row["box"], "line": row["line"], "district": row["district"], "campaign": row["campaign"],
