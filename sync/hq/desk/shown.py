@@ -6,13 +6,12 @@ Pure but for the zone; no whole number of a caller leaves this room.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from edge import words
 from edge.numbers import mask
-from sync.hq import view
 from sync.hq.desk import inbox, states
 from sync.hq.sql import Db, Row
 
@@ -71,11 +70,12 @@ def due(row: Row, now_ms: int, say: Say) -> str:
 
 
 def clock_time(at_ms: int, now_ms: int, where: tzinfo) -> str:
-    """A moment of a box's clock, which may say anything."""
+    """A moment as a wall clock there shows it, with its date when that is not today; a box's clock may say anything."""
     try:
-        return view.clock_time(at_ms, now_ms, where)
+        at, now = (datetime.fromtimestamp(moment / 1000, where) for moment in (at_ms, now_ms))
     except (ValueError, OverflowError, OSError):
         return "?"
+    return f"{at:%H:%M}" if at.date() == now.date() else f"{at:%Y-%m-%d %H:%M}"
 
 
 def history(
