@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser import ARGUMENTS, CHROMIUM, PHONE, chromium, scrolls_sideways, served, shown
+from tests.browser import ARGUMENTS, CHROMIUM, DESK, PHONE, chromium, scrolls_sideways, served, shown
 from tests.desk import CALLER, HOUR_MS, OTHER, Desk
 from tests.test_hq_desk_answers import opus
 
@@ -121,11 +121,32 @@ def test_a_text_is_counted_while_it_is_written(chromium: Any, desk: Desk, opus: 
         page.wait_for_selector("[data-cost]:has-text('1 SMS in Latin letters')")
 
 
-def test_it_fits_a_phone(chromium: Any, desk: Desk, opus: bytes) -> None:
+def _serious(page: Any) -> list[str]:
+    """What axe-core finds serious or critical."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+    found = axe.Axe().run(page).response["violations"]
+    return [
+        f"{each['id']}: {node['html'][:120]}"
+        for each in found
+        for node in each["nodes"]
+        if each["impact"] in ("serious", "critical")
+    ]
+
+
+@pytest.mark.parametrize(("size", "scheme"), [(PHONE, "dark"), (DESK, "light")])
+def test_it_fits_and_can_be_used_by_all(
+    chromium: Any, desk: Desk, opus: bytes, size: dict[str, int], scheme: str
+) -> None:
     case = _filled(desk, opus)
-    for where in ("/desk", f"/desk/thing/aaaaaaaa-{case}", "/desk/texts", "/desk/wave"):
-        with signed_in(chromium, desk, where, size=PHONE, scheme="dark") as page:
+    desk.client.post("/desk/texts", {"text_name": "thanks", "language": "en", "text": "Thank you", "version": "-1"})
+    desk.client.get("/desk")
+    desk.client.post("/desk/tag", {"name": f"aaaaaaaa-{case}", "tag": "pump"})
+    for where in ("/desk", "/desk?overdue=1", f"/desk/thing/aaaaaaaa-{case}", "/desk/texts", "/desk/wave"):
+        with signed_in(chromium, desk, where, size=size, scheme=scheme) as page:
             assert not scrolls_sideways(page), where
+            assert _serious(page) == [], where
+            page.evaluate("document.querySelector('h2').setAttribute('role', 'nonsense')")
+            assert _serious(page) != []  # the control
 
 
 def test_no_key_leads_where_it_should_not_without_a_number(chromium: Any, desk: Desk) -> None:
