@@ -128,7 +128,10 @@ def test_filters_orders_and_pages(either: Desk, monkeypatch: pytest.MonkeyPatch)
     assert either.page(state="assigned") == [f"{a}{young}"] and either.page(state="nonsense", kind="x", order="y")
     with either.office.desk() as db:
         counts = inbox.counts(db, inbox.Filters(), now)
-        assert (counts["new"], counts["assigned"], counts["overdue"]) == (3, 1, 1)
+        assert (counts["new"], counts["assigned"], counts["overdue"], counts["verified"]) == (3, 1, 1, 0)
+        assert inbox.counts(db, inbox.Filters(kind="case"), now) == {
+            "new": 1, "assigned": 1, "contacted": 0, "reopened": 0, "overdue": 1,
+        }  # fmt: skip
     monkeypatch.setattr(inbox, "PAGE", 3)
     first = either.client.get("/desk")
     more = re.search(r'href="(/desk\?after=[^"]+)" rel="next"', first.text)

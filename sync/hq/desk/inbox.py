@@ -18,6 +18,7 @@ from sync.hq.sql import Db, Row
 
 PAGE = 30
 MOST = 1000
+LOOKED_AT = 20_000
 KINDS = ("case", "recording", "letter")
 ORDERS = ("newest", "due")
 # as the partial indexes have them: in a list of states that are meant, SQLite would rather take each state's own index
@@ -111,17 +112,35 @@ def statement(filters: Filters, now_ms: int, after: Key | None, most: int) -> tu
 
 
 def counts(desk: Db, filters: Filters, now_ms: int) -> dict[str, int]:
-    """How many there are in each state, and overdue, with the other filters as they are; `MOST` + 1 means more."""
+    """How many there are in each state, and overdue, with the other filters as they are; `MOST` + 1 means more.
+
+    What is closed grows for years: where another filter asks to look at each thing, only the open ones are counted, the
+    newest `LOOKED_AT` of them."""
+    bare = Filters(state=filters.state, overdue=filters.overdue, order=filters.order)
+    if filters != bare:
+        return _counts_of_open(desk, filters, now_ms)
     found = {}
     for name in (*STATES, "overdue"):
-        asked = filters._replace(
-            state="open" if name == "overdue" else name, overdue=name == "overdue", order="newest"
-        )
+        asked = Filters(state="open" if name == "overdue" else name, overdue=name == "overdue")
         table, conditions, values = _asked(asked, now_ms)
-        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-        query = f"SELECT count(*) FROM (SELECT 1 FROM {table} {where} LIMIT {MOST + 1}) AS them"
-        found[name] = int(desk.value(query, values))
+        them = f"SELECT 1 FROM {table} WHERE {' AND '.join(conditions)} LIMIT {MOST + 1}"
+        found[name] = int(desk.value(f"SELECT count(*) FROM ({them}) AS them", values))
     return found
+
+
+def _counts_of_open(desk: Db, filters: Filters, now_ms: int) -> dict[str, int]:
+    _, conditions, values = _asked(filters._replace(state="all", overdue=False, order="newest", tag=""), now_ms)
+    if filters.tag:
+        conditions.append("EXISTS (SELECT 1 FROM desk_tag AS g WHERE g.thing = t.id AND g.tag = :tag)")
+        values["tag"] = filters.tag
+    latest = f"SELECT * FROM desk_thing WHERE state {_OPEN} ORDER BY at_ms DESC, id DESC LIMIT {LOOKED_AT}"
+    query = (
+        "SELECT t.state, count(*) AS n, sum(CASE WHEN t.state <> 'contacted' AND t.due_ms > 0 AND t.due_ms < :now"
+        f" THEN 1 ELSE 0 END) AS late FROM ({latest}) AS t WHERE {' AND '.join(conditions)} GROUP BY t.state"
+    )
+    rows = desk.rows(query, {**values, "now": now_ms})
+    found: dict[str, int] = {state: 0 for state in STATES if state in OPEN}
+    return found | {row["state"]: row["n"] for row in rows} | {"overdue": sum(row["late"] for row in rows)}
 
 
 def one(desk: Db, name: str) -> Row | None:

@@ -15,6 +15,7 @@ from sync.hq.sql import Db
 
 LONGEST = 60  # characters of a word that count
 MOST_WORDS = 12  # of one question
+LOOKED_AT = 500  # things with a word that many have
 
 _SQLITE = "desk_words MATCH :match"
 _POSTGRESQL = "words @@ CAST(:match AS tsquery)"
@@ -43,14 +44,12 @@ def put(desk: Db, thing: int, text: str) -> None:
 
 
 def find(desk: Db, question: str, most: int = 50) -> list[int]:
-    """The things in which every word of `question` begins a word, newest first."""
+    """The things in which every word of `question` begins a word, newest first; of too many the last to come in."""
     asked = words(question)[:MOST_WORDS]
     if not asked:
         return []
     fits = _SQLITE if desk.kind == "sqlite" else _POSTGRESQL
     match = " ".join(f'"{word}"*' for word in asked) if desk.kind == "sqlite" else " & ".join(f"'{w}':*" for w in asked)
-    query = (
-        f"SELECT id FROM desk_thing WHERE id IN (SELECT rowid FROM desk_words WHERE {fits})"
-        " ORDER BY at_ms DESC, id DESC LIMIT :most"
-    )
+    latest = f"SELECT rowid FROM desk_words WHERE {fits} ORDER BY rowid DESC LIMIT {LOOKED_AT}"
+    query = f"SELECT id FROM desk_thing WHERE id IN ({latest}) ORDER BY at_ms DESC, id DESC LIMIT :most"
     return [row["id"] for row in desk.rows(query, match=match, most=most)]

@@ -164,13 +164,18 @@ def why(desk: Db, wave: int) -> list[Row]:
     return desk.rows(query, wave=wave)
 
 
+def running(desk: Db) -> bool:
+    """Is there work that somebody must go on with?"""
+    return desk.row("SELECT 1 FROM desk_wave WHERE state = 'running' LIMIT 1") is not None
+
+
 def wake(config: HqConfig, clock: Callable[[], float] = time.time) -> threading.Thread | None:
     """Go on with what is running, in a thread of this process, unless it is at it already; None then, or when nothing
     runs. Ask at every start, and whenever somebody looks."""
     if _working.locked():
         return None
     with stores.desk(config) as desk:
-        if desk.row("SELECT 1 FROM desk_wave WHERE state = 'running' LIMIT 1") is None:
+        if not running(desk):
             return None
     thread = threading.Thread(target=_work, args=(config, clock), daemon=True, name="desk-wave")
     thread.start()

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from starlette.responses import FileResponse, Response
 
 from sync.hq import orders
-from sync.hq.desk import act, gather, inbox, replies, search, shown, sounds, states
+from sync.hq.desk import act, gather, inbox, replies, search, shown, sounds, states, wave
 from sync.hq.doors.roles import DESK
 from sync.hq.pages.ask import Ask, Page, Refused, Tab
 from sync.hq.sql import Db, Row
@@ -65,6 +65,8 @@ def wanted(ask: Ask) -> Row:
 
 
 def list_(ask: Ask) -> Response:
+    if wave.running(ask.desk):
+        wave.wake(ask.config)
     behind = gather.gather(ask.events, ask.desk, ask.now_ms)
     filters = inbox.Filters.read(ask.query)
     rows = inbox.page(ask.desk, filters, ask.now_ms, inbox.Key.read(ask.query.get("after", "")), inbox.PAGE + 1)
