@@ -8,5 +8,6 @@
     search   words of notes and letters, the same answers on both stores
     replies  texts, their cost, and orders for an SMS or a call back
     wave     answering all callers of a tag: long work that a restart does not double
+    shown    things as a page tells them: masked, in local time
     sounds   a recording's file, and the drawing of it
 """
