@@ -6,6 +6,9 @@ the desk has its tables in a migration of its own.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from sync.hq.desk import tables as desk
 from sync.hq.doors import tables as doors
 from sync.hq.people import tables as people
 from sync.hq.schema import one_at_a_time
@@ -18,9 +21,11 @@ CREATE TABLE IF NOT EXISTS orders (
 ) STRICT;
 """
 
-MIGRATIONS: tuple[tuple[int, str], ...] = (
+# number, and its script: one for both stores, or one by kind of store
+MIGRATIONS: tuple[tuple[int, str | Mapping[str, str]], ...] = (
     (1, _ORDERS),
     (2, doors.DDL),
+    (3, desk.DDL),
     (4, people.DDL),
 )
 
@@ -35,7 +40,7 @@ def migrate(db: Db) -> None:
         done = _done(db)
         for number, ddl in MIGRATIONS:
             if number not in done:
-                db.build(ddl)
+                db.build(ddl if isinstance(ddl, str) else ddl[db.kind])
                 db.run("INSERT INTO migration (number) VALUES (:number)", number=number)
 
 

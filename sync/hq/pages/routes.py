@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from sync.hq.pages import accounts, doors, numbers, overview, people
+from sync.hq.pages import accounts, desk, desk_answers, doors, numbers, overview, people
 from sync.hq.pages.ask import Page, Tab
 
 ROUTES: list[Page] = [
     *overview.ROUTES,
     *numbers.ROUTES,
+    *desk.ROUTES,
+    *desk_answers.ROUTES,
     *people.ROUTES,
     *doors.ROUTES,
     *accounts.ROUTES,
@@ -16,6 +18,7 @@ ROUTES: list[Page] = [
 TABS: list[Tab] = [
     *overview.TABS,
     *numbers.TABS,
+    *desk.TABS,
     *people.TABS,
     *accounts.TABS,
 ]
