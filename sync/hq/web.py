@@ -15,6 +15,7 @@ import uvicorn
 from edge.gate import Gate, address, split
 from sync.hq import sql
 from sync.hq.config import HqConfig
+from sync.hq.desk import wave
 from sync.hq.doors import console
 from sync.hq.looks import SHARE_S
 from sync.hq.pages import app
@@ -50,6 +51,7 @@ def run(config_path: str | Path) -> int:
         return 1
     jobs = Jobs(hq)
     jobs.start()
+    wave.wake(hq)  # what was being sent when the page stopped goes on
     try:
         return serve(application(hq, host), host, port, f"{config_path}: web.listen")
     finally:
@@ -58,7 +60,9 @@ def run(config_path: str | Path) -> int:
 
 def serve(app: Gate, host: str, port: int, named: str) -> int:
     """Serve `app` until a signal. `named` says in an error which setting chose the port; port 0 takes a free one."""
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, server_header=False, http="h11"))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, server_header=False, http="h11",
+                                           proxy_headers=False))  # fmt: skip
+    # whom a proxy speaks for is decided in sync.hq.doors.signin
     try:
         ears = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as why:

@@ -15,6 +15,7 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
+from sync.hq.desk import gather
 from sync.hq.people import erasure, search, stops, suppression
 from sync.hq.people.profiles import DAY_MS, Profile, erase_from
 from sync.hq.sql import Db, Row
@@ -115,6 +116,7 @@ def _finish(events: Db, desk: Db, data: Path, request: Row, carried: Row, untold
             desk.raw.execute("PRAGMA secure_delete = ON")
         with desk.transaction():
             desk.run("DELETE FROM follow_note WHERE follow_id IN (SELECT id FROM follow WHERE caller = :c)", c=caller)
+            gather.forget(desk, _things(desk, caller))
             desk.run("UPDATE stop SET caller = '' WHERE caller = :caller", caller=caller)
             desk.run("UPDATE outcome SET note = '' WHERE caller = :caller", caller=caller)
             found = _rename(desk, caller, name)
@@ -128,6 +130,12 @@ def _finish(events: Db, desk: Db, data: Path, request: Row, carried: Row, untold
     }  # fmt: skip
     desk.run("UPDATE erasure SET done_ms = :now, report = :report WHERE id = :id", now=now_ms, id=request["id"],
              report=json.dumps(report, sort_keys=True))  # fmt: skip
+
+
+def _things(desk: Db, caller: str) -> list[tuple[int, int]]:
+    """What lies on the desk from somebody: words that she wrote, and notes about her."""
+    rows = desk.rows("SELECT store_id, seq FROM desk_thing WHERE caller = :caller", caller=caller)
+    return [(row["store_id"], row["seq"]) for row in rows]
 
 
 def _rename(desk: Db, caller: str, name: str) -> dict[str, int]:
