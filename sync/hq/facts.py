@@ -39,6 +39,7 @@ Nodes (`node_tally`, by step): enter, heard, key, invalid, no-input, speech, end
 Rule 56 (`flagged`, `visits`): a caller with more than ten calls rung on one local day, wherever; her calls of that day.
 Engagement (`acts`): offered is an answered talk, or a letter ever sent; acted is a step `key`, a message in, a yield,
 or a listen_50; by caller and campaign, counted in the cell of the first offer.
+Lines (`line_state`): each row of kind line.
 Votes (`votes`): answer rows but the no to a consent (no issue of its own: value `no`, issue the node's id), and calls
 rung on a campaign that is one option of an issue.
 """
@@ -48,6 +49,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -58,7 +60,7 @@ OURS = ("called-back", "unreached")
 NUMBERED = ("international", "national")
 THINGS = ("call", "message", "recording", "case")  # kinds whose amendments change what they add
 SPOKEN_MS = 1000
-QUARTER_MS = 900_000
+QUARTER_MS, HOUR_MS, DAY_MS = 900_000, 3_600_000, 86_400_000
 C = {name: place for place, name in enumerate(tables.TALLY)}
 EPOCH = datetime(1970, 1, 1)
 
@@ -102,8 +104,9 @@ def local(quarter: int, where: tzinfo) -> tuple[int, int]:
     return (here.replace(tzinfo=None) - EPOCH).days, here.hour
 
 
+@lru_cache(4096)
 def told(extra: str) -> Extra:
-    """A row's extra, {} when it has none."""
+    """A row's extra, {} when it has none. It is asked for a few times within a transaction: nobody may change it."""
     try:
         found = json.loads(extra) if extra else {}
     except (ValueError, RecursionError):

@@ -10,10 +10,11 @@ Rules of this room
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from operator import attrgetter
 
 from sync.hq import acts, facts, tables, talks
-from sync.hq.facts import QUARTER_MS, Add, C, Cell
+from sync.hq.facts import HOUR_MS, QUARTER_MS, Add, C, Cell
 from sync.hq.votes import Vote
 from sync.wire import WireRow
 
@@ -35,6 +36,11 @@ class Place:
     timezone: str
     language: str
     campaign: str
+    newest_ms: int = 0
+    jumped: int = 0
+
+
+values = attrgetter(*(each.name for each in fields(Place)))  # of a place, as the table has them
 
 
 class Gathered:
@@ -94,9 +100,13 @@ class Gathered:
         spots: dict[tuple[str, int], tuple[list[int], list[str]]] = {}
         issues, store = self._issues, place.store_id
         for row in rows:
-            _, of, kind, _, _, at_ms, _, campaign, caller, caller_kind, state, _, extra = row
+            seq, of, kind, _, _, at_ms, _, campaign, caller, caller_kind, state, _, extra = row
             if campaign:
                 place.campaign = campaign
+            if at_ms >= place.newest_ms:
+                place.newest_ms = at_ms
+            elif at_ms < place.newest_ms - HOUR_MS:
+                place.jumped = seq
             if kind != "call" or of or extra or state not in _PLAIN or campaign in issues:
                 self._other(place, row)
                 continue
@@ -135,6 +145,9 @@ class Gathered:
                 self._message(place, row)
         elif kind in ("answer", "consent", "optout"):
             self._word(place, row)
+        elif kind == "line":
+            said = (*key, self.when(place, row[5])[0], row[5], row[6], row[10])
+            self.written.setdefault("line_state", []).append(said)
         if kind == "step" or (kind in talks.LEFT and not row[1]):
             call = facts.whole(facts.told(row[12]), "call")
             if 0 < call < row[0]:

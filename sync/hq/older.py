@@ -3,13 +3,15 @@ they are.
 
 Rules of this room
 - What is older is asked for by key, all of it at once: three or four statements, however many rows there are.
+- PostgreSQL keeps events by days and cannot look for a row in all of them at little cost. A row is first looked for
+  about the days of the transaction, then everywhere; amendments where they can lie: behind the row they amend, unless
+  the ledger's clock has jumped back since.
 - Only rows before the transaction's own are older ones; a row that names a later one names nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple
 
 from sync.hq import acts, facts, sets, tables, talks
 from sync.hq.facts import Add, Cell
@@ -22,15 +24,16 @@ ROW = (
     'event.seq, event."of", event.kind, event.boot, event.mono_ms, event.at_ms, event.clock, event.campaign,'
     " event.caller, event.caller_kind, event.state, event.seconds, event.extra"
 )
+EVER = (-(2**62), 2**62)
 _WANTED = {"store_id": "INTEGER", "seq": "INTEGER", "until": "INTEGER"}
 _ROWS = (
     f"SELECT wanted.store_id, {ROW} FROM ({{given}}) AS wanted CROSS JOIN event"
-    " WHERE event.store_id = wanted.store_id AND event.seq = wanted.seq"
+    " WHERE event.store_id = wanted.store_id AND event.seq = wanted.seq AND event.at_ms BETWEEN :first AND :last"
 )
 _AMENDMENTS = (
     f"SELECT wanted.store_id, {ROW} FROM ({{given}}) AS wanted CROSS JOIN event"
     ' WHERE event.store_id = wanted.store_id AND event."of" = wanted.seq AND event."of" > 0'
-    " AND event.seq < wanted.until ORDER BY wanted.store_id, event.seq"
+    " AND event.seq < wanted.until AND event.at_ms BETWEEN :first AND :last ORDER BY wanted.store_id, event.seq"
 )
 _TALKS = (
     "SELECT talk.* FROM ({given}) AS wanted CROSS JOIN talk"
@@ -79,18 +82,33 @@ class Things:
 
     def _look_up(self, wanted: Iterable[Key]) -> None:
         keys = {(*key, 0) for key in wanted if key[1] > 0 and self._row(*key) is None}
-        for row in sets.fetch(self._db, _ROWS, _WANTED, keys) if keys else ():
-            values = tuple(row.values())
-            self._older[values[0], values[1]] = values[1:]
+        times = [row[5] for batches in self._got.rows.values() for rows in batches for row in (rows[0], rows[-1])]
+        for first, last in ((min(times) - facts.DAY_MS, max(times) + facts.DAY_MS), EVER):
+            for row in sets.fetch(self._db, _ROWS, _WANTED, keys, first=first, last=last) if keys else ():
+                values = tuple(row.values())
+                self._older[values[0], values[1]] = values[1:]
+            keys = {key for key in keys if key[:2] not in self._older}
 
     def _history(self) -> dict[Key, list[WireRow]]:
         """The older amendments of what is amended now."""
-        keys = {(*key, self._got.first_new(key[0])) for key in self._got.late}
+        groups: dict[tuple[int, int], set[tuple[int, int, int]]] = {}
+        for store, seq in self._got.late:
+            first, until = self._row(store, seq), self._got.first_new(store)
+            if first is not None and seq < until:
+                groups.setdefault(self._span(self._places[store], first), set()).add((store, seq, until))
         history: dict[Key, list[WireRow]] = {}
-        for row in sets.fetch(self._db, _AMENDMENTS, _WANTED, keys) if keys else ():
-            values = tuple(row.values())
-            history.setdefault((values[0], values[2]), []).append(values[1:])
+        for (begin, end), keys in sorted(groups.items()):
+            for row in sets.fetch(self._db, _AMENDMENTS, _WANTED, keys, first=begin, last=end):
+                values = tuple(row.values())
+                history.setdefault((values[0], values[2]), []).append(values[1:])
         return history
+
+    def _span(self, place: Place, first: WireRow) -> tuple[int, int]:
+        """The time in which what amends this row can lie, in whole days, so that few spans serve all."""
+        if first[0] <= place.jumped:
+            return EVER
+        begin, end = (first[5] - facts.HOUR_MS) // facts.DAY_MS, place.newest_ms // facts.DAY_MS
+        return begin * facts.DAY_MS, (end + 1) * facts.DAY_MS - 1
 
     def _talks(self) -> dict[Key, Row]:
         if not self._got.talks:
@@ -148,7 +166,7 @@ class Things:
             talk.carry_on(rows)
             self._count(talk, 1)
             self._nodes(talk, rows)
-            self._got.written.setdefault("talk", []).append(astuple(talk))
+            self._got.written.setdefault("talk", []).append(talks.values(talk))
             if talk.caller and talk.answered > was[0]:
                 self._got.act(talk.caller, talk.campaign, acts.offer(talk.at_ms, talk.store_id, talk.day))
             if talk.caller and talk.acted() > was[1]:

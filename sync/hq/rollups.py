@@ -20,10 +20,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Protocol
 
-from sync.hq import acts, facts, sets, tables, votes
+from sync.hq import acts, facts, gather, sets, tables, votes
 from sync.hq.gather import Gathered, Issues, Place
 from sync.hq.older import ROW, Things
 from sync.hq.sql import Db
@@ -31,7 +31,7 @@ from sync.hq.tables import DDL as DDL  # part of this room's face
 from sync.hq.visits import Moves, Scopes, Visit, Where
 from sync.wire import WireRow
 
-WINDOW = 20_000  # rows replayed at once
+WINDOW, PAGE = 20_000, 200  # rows replayed at once; of one ledger in turn
 
 _PLACES = "SELECT place.* FROM ({given}) AS wanted CROSS JOIN place WHERE place.store_id = wanted.store_id"
 
@@ -86,16 +86,16 @@ class Rollups:
             return
         given, self._given = self._given, []
         places = self._frozen(given)
-        were = {place.store_id: astuple(place) for place in places.values()}
+        were = {place.store_id: gather.values(place) for place in places.values()}
         got = Gathered(self._issues)
         for ledger, rows in given:
             got.ledger(places[ledger.id], rows)
         Things(self._db, got, places).work_out()
         numbers = self._numbers(got)
-        now = [astuple(place) for place in places.values()]
+        now = [gather.values(place) for place in places.values()]
         sets.put(self._db, "place", (row for row in now if row[0] in self._new or row != were[row[0]]))
         self._new.clear()
-        self._visits(got, numbers)
+        pairs = self._visits(got, numbers)
         self._acts(got, numbers)
         self._polls(got)
         sets.add(self._db, "tally", ((*cell, *counts) for cell, counts in got.cells.items() if any(counts)))
@@ -103,6 +103,7 @@ class Rollups:
         sets.add(self._db, "node_tally", ((*key, *counts) for key, counts in got.nodes.items()))
         for table, things in got.written.items():
             sets.put(self._db, table, things)
+        sets.add(self._db, "pair", pairs)  # last: its rows of everything and of a campaign are every receiver's
 
     # ------------------------------------------------------------------------------- who and where
 
@@ -143,8 +144,8 @@ class Rollups:
 
     # ------------------------------------------------------------------------------------- marks
 
-    def _visits(self, got: Gathered, numbers: Mapping[str, int]) -> None:
-        """Who rang: her marks, and what they move."""
+    def _visits(self, got: Gathered, numbers: Mapping[str, int]) -> list[sets.Values]:
+        """Who rang: her marks, and what they move. Returns what is to be added to `pair`."""
         counted: dict[Visit, Counter[str]] = {}
         marks: dict[str, str] = {}
         for (day, store, campaign), callers in got.callers.items():
@@ -154,9 +155,8 @@ class Rollups:
             for caller, n in calls.items():
                 marks[caller] = marks[caller] + ends[n] if caller in marks else ends[n]
         if not marks:
-            return
-        told = sets.append(self._db, "caller", {(caller,): line for caller, line in marks.items()})
-        known = {caller: after for (caller,), after in told.items()}
+            return []
+        known = sets.append(self._db, "caller", marks)
         moves = Moves(self._scoped(known.values()))
         for visit, calls in counted.items():
             moves.first_visits(visit, calls, known)
@@ -166,7 +166,7 @@ class Rollups:
         for table, sums in (("fresh", moves.fresh), ("flagged", moves.flagged)):
             visits = ((store, names[campaign], day, *n) for (day, store, campaign), n in sums.items() if any(n))
             sets.add(self._db, table, visits)
-        sets.add(self._db, "pair", moves.pair_rows())
+        return moves.pair_rows()
 
     def _scoped(self, told: Iterable[str]) -> Scopes:
         """The scopes, which must know every ledger and campaign that a caller of these ever rang."""
@@ -209,6 +209,20 @@ class Rollups:
 # ------------------------------------------------------------------------------------------ anew
 
 
+def forget(db: Db, number: str, token: str) -> dict[str, int]:
+    """Put a token in the place of a caller's number, and take away the texts that she wrote: how many rows of each
+    table. The token must be hers alone, and unlike any number; with the same token in `event`, every count stays, also
+    after `rebuild`. A call of hers after that is a new caller's."""
+    if not token or token == number:
+        raise ValueError("a caller who is forgotten needs a token")
+    db.run("UPDATE letter SET text = '' WHERE caller = :number", number=number)
+    changed = (
+        (table, db.run(f"UPDATE {table} SET caller = :token WHERE caller = :number", token=token, number=number))
+        for table in tables.WITH_CALLER
+    )
+    return {table: rows for table, rows in changed if rows}
+
+
 @dataclass(slots=True)
 class _Known:
     """A ledger as the store knows it."""
@@ -241,11 +255,25 @@ def rebuild(db: Db, issues: Issues | None = None) -> None:
         " FROM store LEFT JOIN box ON box.box = store.box ORDER BY store.id"
     )
     sets.put(db, "part", ((campaign, *part) for campaign, part in (issues or {}).items()))
-    rollups = Rollups(db, issues)
-    page = f"SELECT {ROW} FROM event WHERE store_id = :store AND seq > :after ORDER BY seq LIMIT {WINDOW}"
-    for row in ledgers:
-        ledger, after = _Known(**row), 0
-        while rows := [tuple(found.values()) for found in db.rows(page, store=ledger.id, after=after)]:
+    _replay(db, Rollups(db, issues), [_Known(**row) for row in ledgers])
+
+
+def _replay(db: Db, rollups: Rollups, ledgers: Sequence[_Known]) -> None:
+    """A page of each ledger in turn: about in the order of time, in which callers are counted with least trouble."""
+    page = f"SELECT {ROW} FROM event WHERE store_id = :store AND seq > :after ORDER BY seq LIMIT {PAGE}"
+    after, gathered = {ledger.id: 0 for ledger in ledgers}, 0
+    while after:
+        for ledger in ledgers:
+            if ledger.id not in after:
+                continue
+            found = db.rows(page, store=ledger.id, after=after[ledger.id])
+            rows: list[WireRow] = [tuple(row.values()) for row in found]
+            if not rows:
+                del after[ledger.id]
+                continue
             rollups.add(ledger, rows)
-            rollups.settle(0)
-            after = rows[-1][0]
+            after[ledger.id], gathered = rows[-1][0], gathered + len(rows)
+            if gathered >= WINDOW:
+                rollups.settle(0)
+                gathered = 0
+    rollups.settle(0)

@@ -15,7 +15,7 @@ from operator import itemgetter
 from typing import Any
 
 from sync.hq import tables
-from sync.hq.sql import Db, Row
+from sync.hq.sql import Db, Row, translated
 
 Values = Sequence[object]
 Key = tuple[Any, ...]  # the values of a primary key, in the order of its columns
@@ -75,25 +75,29 @@ def put(db: Db, table: str, rows: Iterable[Values]) -> None:
     _put(db, table, rows, "set")
 
 
-def append(db: Db, table: str, marks: Mapping[Key, str]) -> dict[Key, str]:
+def append(db: Db, table: str, marks: Mapping[Any, str]) -> dict[Any, str]:
     """Append to the marks of each key: whole lines. Returns the marks, as they are now, of every key that has more than
-    one line; the others are new, with one line. Each row is held until the transaction ends, so that what is made of
-    them is exact whoever else writes."""
-    ordered = sorted(marks)
-    told: dict[Key, str] = {}
+    one line; the others are new, with one line. A key of one column is that value, of several a tuple. Each row is held
+    until the transaction ends, so that what is made of them is exact whoever else writes."""
+    ordered, columns, key = sorted(marks), tables.columns(table), tables.key(table)
+    one = len(key) == 1
+    told: dict[Any, str] = {}
     if db.kind == "sqlite":  # one writer: what is there is read, and cannot change before it is written
-        columns, key = tables.columns(table), tables.key(table)
-        for row in fetch(db, _held(table), {name: columns[name] for name in key}, ordered):
+        keys = [(name,) for name in ordered] if one else ordered
+        for row in fetch(db, _held(table), {name: columns[name] for name in key}, keys):
             *name, had = row.values()
-            told[tuple(name)] = had + marks[tuple(name)]
+            held = name[0] if one else tuple(name)
+            told[held] = had + marks[held]
         told |= {name: text for name, text in marks.items() if text.count("\n") > 1 and name not in told}
-        db.raw.executemany(_upsert(db.kind, table, "append"), [(*name, marks[name]) for name in ordered])
+        rows = [(*name, marks[held]) for name, held in zip(keys, ordered, strict=True)]
+        db.raw.executemany(_upsert(db.kind, table, "append"), rows)
         return told
     for at in range(0, len(ordered), CHUNK):
         part = ordered[at : at + CHUNK]
-        texts = [*zip(*part, strict=True), [marks[name] for name in part]]
+        texts = [*([part] if one else zip(*part, strict=True)), list(map(marks.__getitem__, part))]
         values = {f"c{place}": _END.join(map(str, column)) + _END for place, column in enumerate(texts)}
-        told |= {tuple(name): now for *name, now in map(dict.values, db.rows(_appended(table), values))}
+        for *name, now in map(dict.values, db.rows(_appended(table), values)):
+            told[name[0] if one else tuple(name)] = now
     return told
 
 
@@ -120,11 +124,16 @@ def _appended(table: str) -> str:
     )
 
 
-def fetch(db: Db, sql: str, columns: Mapping[str, str], wanted: Iterable[Key]) -> list[Row]:
-    """The rows of a query over `{given}`, these columns of what is wanted."""
+def fetch(db: Db, sql: str, columns: Mapping[str, str], wanted: Iterable[Key], **values: object) -> list[Row]:
+    """The rows of a query over `{given}`, these columns of what is wanted. PostgreSQL plans it anew each time, with
+    these values: a plan that was made for an empty store, or for every day, would be a slow one for ever."""
     ordered = sorted(wanted)
     statement = sql.format(given=given(db.kind, columns))
     found: list[Row] = []
     for at in range(0, len(ordered), CHUNK):
-        found += db.rows(statement, rows=packed(ordered[at : at + CHUNK]))
+        values["rows"] = packed(ordered[at : at + CHUNK])
+        if db.kind == "sqlite":
+            found += db.rows(statement, values)
+        else:
+            found += db.raw.execute(translated(statement), values, prepare=False).fetchall()
     return found

@@ -38,10 +38,12 @@ CREATE TABLE part (
 ) STRICT, WITHOUT ROWID;
 
 -- A ledger as its first rows found it: frozen, so that a later row never moves what an earlier one counted.
--- campaign: of its newest row that names one.
+-- campaign: of its newest row that names one. newest_ms: the greatest at_ms of its rows; jumped: the last row that was
+-- more than an hour behind that. They tell in which days of `event` older rows can lie.
 CREATE TABLE place (
     store_id INTEGER PRIMARY KEY, box TEXT NOT NULL, line TEXT NOT NULL, channel TEXT NOT NULL, district TEXT NOT NULL,
-    timezone TEXT NOT NULL, language TEXT NOT NULL, campaign TEXT NOT NULL
+    timezone TEXT NOT NULL, language TEXT NOT NULL, campaign TEXT NOT NULL, newest_ms INTEGER NOT NULL,
+    jumped INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX place_district ON place (district);
 CREATE INDEX place_box ON place (box);
@@ -167,11 +169,22 @@ CREATE TABLE optout (
     at_ms INTEGER NOT NULL, caller TEXT NOT NULL, PRIMARY KEY (store_id, seq)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX optout_at ON optout (at_ms);
+-- What a line said of itself, whenever that changed: `ready`, or why not. For availability.
+CREATE TABLE line_state (
+    store_id INTEGER NOT NULL, seq INTEGER NOT NULL, day INTEGER NOT NULL, at_ms INTEGER NOT NULL,
+    clock INTEGER NOT NULL, state TEXT NOT NULL, PRIMARY KEY (store_id, seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX line_state_at ON line_state (store_id, at_ms);
 CREATE INDEX optout_caller ON optout (caller);
 """
 
 ALL = tuple(re.findall(r"CREATE TABLE (\w+)", DDL))  # in the order in which a transaction writes them
 DERIVED = tuple(name for name in ALL if name != "campaign")
+
+
+WITH_CALLER = (  # tables in which a number stands, each with an index that finds it
+    "caller", "act", "vote", "talk", "recording", "grievance", "letter", "answer", "consent", "optout",
+)  # fmt: skip
 
 
 @lru_cache(64)

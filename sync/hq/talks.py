@@ -11,7 +11,8 @@ Rules of this room
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from operator import attrgetter
 
 from sync.hq import facts
 from sync.hq.facts import Add, C
@@ -100,6 +101,9 @@ class Talk:
 
     def acted(self) -> bool:
         return bool(self.keyed) or self.listened(50)
+
+
+values = attrgetter(*(each.name for each in fields(Talk)))  # of a talk, as the table has them
 
 
 def begin(store_id: int, first: WireRow, day: int, hour: int, language: str) -> Talk:

@@ -17,7 +17,7 @@ Rules of this room
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 NEVER = -1_000_000  # the day before anybody's first
@@ -97,7 +97,7 @@ class Moves:
         self.flagged: dict[Visit, list[int]] = {}  # callers, calls
         self._pairs: dict[Pair, list[int]] = {}
 
-    def pair_rows(self) -> list[tuple[object, ...]]:
+    def pair_rows(self) -> list[Sequence[object]]:
         """Rows of `pair`."""
         names = self._scopes.names
         return [(*names[scope], day, prev, *n) for (scope, day, prev), n in self._pairs.items() if n[0] or n[1]]
