@@ -174,7 +174,10 @@ def rows_of(figure: Figure) -> list[tuple[Any, ...]]:
              o.single, o.conflicts)
             for o in figure.rows
         )  # fmt: skip
-    names = ("campaign", "node", "entered", "no_input", "invalid", "hung_up", "keyed", "spoke", "heard")
+    names = (
+        "campaign", "node", "entered", "no_input", "invalid", "hung_up", "keyed", "spoke", "heard", "no_input_rate",
+        "invalid_rate", "hung_up_rate",
+    )  # fmt: skip
     return [tuple(row[name] for name in names) for row in figure.rows]
 
 

@@ -118,6 +118,16 @@ def test_a_metric_is_given_again_by_its_queries(stores: Stores) -> None:
     }  # fmt: skip
 
 
+def test_picked_up_is_cumulative(stores: Stores) -> None:
+    facts = fill(stores, BUSY)
+    figure = compute(stores[0], WEEKS, ("pick-up",), Given(facts.now_ms))["pick-up"]
+    sliced = oracle.Sliced(facts, WEEKS)
+    by_try = [sum(one.now.state == "called-back" for one in expected.tries(sliced, n)) for n in (1, 2, 3)]
+    assert [row["reached"] for row in figure.rows] == [sum(by_try[:n]) for n in (1, 2, 3)]
+    assert by_try[0] and by_try[1] and figure.n == len(expected.tries(sliced, 1))
+    assert [row["share"] for row in figure.rows][-1] == figure.value
+
+
 def test_two_weeks_compared(stores: Stores) -> None:
     facts = fill(stores, BUSY)
     told = Given(facts.now_ms, stores[1], TARIFF)
