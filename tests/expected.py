@@ -82,7 +82,8 @@ def drop_off(s: Sliced) -> list[tuple[Any, ...]]:
         if s.inside(call) and (what in names or what == "goal"):
             row = nodes.setdefault((call.campaign, step["node"]), [0] * 7)
             row[names.index(what) if what in names else 0] += what in names
-    return sorted((*key, *row) for key, row in nodes.items() if any(row))
+    rows = ((*key, *row, *(share(n, row[0]) for n in row[1:4])) for key, row in nodes.items() if any(row))
+    return sorted(rows, key=lambda row: row[:2])
 
 
 Holds = Callable[[oracle.Talk], bool]

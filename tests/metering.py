@@ -35,6 +35,11 @@ BUSY: dict[str, Any] = {
     "told": [(campaign, goal, one.number, day) for campaign in ("support", "ask", "water")
              for goal, day in (("registered", 3), ("attended", 8), ("pledged", 10)) for one in streams.CALLERS[:6]],
 }  # fmt: skip
+MARKS = """
+ALTER TABLE store ADD COLUMN hwm INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE store ADD COLUMN last INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE store ADD COLUMN complete_ms INTEGER;
+"""
 oracle.WARDS.update(WARDS)
 
 
@@ -169,7 +174,10 @@ def rows_of(figure: Figure) -> list[tuple[Any, ...]]:
              o.single, o.conflicts)
             for o in figure.rows
         )  # fmt: skip
-    names = ("campaign", "node", "entered", "no_input", "invalid", "hung_up", "keyed", "spoke", "heard")
+    names = (
+        "campaign", "node", "entered", "no_input", "invalid", "hung_up", "keyed", "spoke", "heard", "no_input_rate",
+        "invalid_rate", "hung_up_rate",
+    )  # fmt: skip
     return [tuple(row[name] for name in names) for row in figure.rows]
 
 

@@ -8,7 +8,8 @@
     asking        compute, breakdown, compare, queries: what a page calls
     brief         the issues of each district in one week
 
-Every figure is told with the stamp of `reports.complete`: up to when, and for how many boxes, all rows are here.
+Whoever shows figures reads `reports.complete` in the same transaction and shows its stamp beside them: up to when, and
+for how many boxes, all rows are here.
 """
 
 from __future__ import annotations
