@@ -23,7 +23,19 @@ __all__ = ["light"]  # a fixture, used by name
 
 LETTERS = {"m": "manager", "d": "desk", "v": "volunteer", "f": "fleet", "u": "auditor", "a": "admin", "-": ""}
 EVERYBODY, SIGNED_IN = "-mdvfua", "mdvfua"
+FIGURES = "mdfua"
 MAY = {
+    "GET /": SIGNED_IN,
+    "GET /live": FIGURES,
+    "GET /api/overview": FIGURES,
+    "GET /figures": FIGURES,
+    "GET /recordings/{name}": "md",
+    "GET /numbers": FIGURES,
+    "GET /numbers/by": FIGURES,
+    "POST /numbers/by/export": "ma",
+    "GET /definitions": FIGURES,
+    "GET /referendums": FIGURES,
+    "GET /brief": FIGURES,
     "GET /sign-in": EVERYBODY,
     "POST /sign-in": EVERYBODY,
     "GET /first": EVERYBODY,

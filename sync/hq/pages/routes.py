@@ -6,10 +6,10 @@ from sync.hq.pages import accounts, doors, numbers, overview
 from sync.hq.pages.ask import Page, Tab
 
 ROUTES: list[Page] = [
-    *overview.ROUTES,
-    *numbers.ROUTES,
     *doors.ROUTES,
     *accounts.ROUTES,
+    *overview.ROUTES,
+    *numbers.ROUTES,
 ]
 
 TABS: list[Tab] = [
