@@ -23,16 +23,6 @@ CALLER = "+919812345678"
 OTHER = "+919812345111"
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
-_BESIDES = """
-CREATE TABLE recording_file (
-    store_id INTEGER NOT NULL, seq INTEGER NOT NULL, codec TEXT NOT NULL, bytes INTEGER NOT NULL, sha256 BLOB NOT NULL,
-    have INTEGER NOT NULL, wrong INTEGER NOT NULL, done_ms INTEGER, PRIMARY KEY (store_id, seq)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE ordered (
-    box TEXT NOT NULL, number INTEGER NOT NULL, state TEXT NOT NULL, why TEXT NOT NULL, at_ms INTEGER NOT NULL,
-    PRIMARY KEY (box, number)
-) STRICT, WITHOUT ROWID;
-"""
 
 
 class Boxes:
@@ -42,7 +32,6 @@ class Boxes:
     def __init__(self, db: sql.Db, now_ms: int, data: Path) -> None:
         self.db, self.now_ms, self.data = db, now_ms, data
         rolling.build(db)
-        db.build(_BESIDES)
         self.kept = rollups.Rollups(db)
         self.ledgers: dict[int, rolling.Ledger] = {}
         self.seqs: dict[int, int] = {}

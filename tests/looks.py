@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from sync.hq import rollups, sql, stores, tables
+from sync.hq import rollups, sql, stores
 from tests.hq import Office
 from tests.test_hq_page import HOUR_MS, MINUTE_MS, NOW_MS, SOUND, Hq, district, office_of
 
@@ -47,8 +47,5 @@ def rolled(path: Path) -> None:
     """The store at `path` with its roll-ups."""
     raw = sqlite3.connect(path, isolation_level=None)
     with sql.adopt(raw) as db:
-        if not db.value("SELECT count(*) FROM sqlite_schema WHERE name = 'tally'"):
-            db.run("DROP TABLE grievance")
-            db.build(tables.DDL)
         with db.transaction():
             rollups.rebuild(db, ISSUES)

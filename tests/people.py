@@ -15,7 +15,6 @@ import pytest
 
 from edge.events import GENESIS
 from sync.hq import deskstore, schema, sql, tables
-from sync.hq.people import search
 from tests.postgres import Server
 
 NOW = 1_795_000_000_000
@@ -32,13 +31,6 @@ _STORE = (
     "INSERT INTO store (id, store, box, line, campaign, chain, admitted_ms, seen_ms)"
     " VALUES (:id, :store, :box, :line, 'water', :chain, :now, :now)"
 )
-
-
-def make_events(db: sql.Db) -> None:
-    """The roll-ups' tables, where the receiver does not make them yet."""
-    if "talk" not in {name for name, _ in search.texts(db)}:
-        db.run("DROP TABLE grievance")
-        db.build(tables.DDL)
 
 
 class People:
@@ -89,7 +81,6 @@ class People:
 def sqlite_people(data: Path) -> People:
     events = schema.sqlite(data / "hq.db")
     events.raw.execute("PRAGMA synchronous = OFF")  # what a power cut does is other tests' business
-    make_events(events)
     desk = sql.sqlite(data / "desk.db")
     desk.raw.execute("PRAGMA synchronous = OFF")
     deskstore.migrate(desk)
@@ -105,7 +96,6 @@ def postgres_people(server: Server, data: Path) -> People:
     for db in (events, desk):
         db.run("SET synchronous_commit = off")
     if desk.value("SELECT count(*) FROM pg_namespace WHERE nspname = 'desk'") == 0:
-        make_events(events)
         schema.make_desk(desk)
     desk.run("SET search_path = desk, public")
     deskstore.migrate(desk)

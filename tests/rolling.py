@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from sync.hq import acts, rollups, sql, tables, visits, votes
+from sync.hq import acts, rollups, schema, sql, tables, visits, votes
 from sync.wire import WireRow
 
 DAY_MS = 86_400_000
@@ -125,27 +125,11 @@ EVENT = (
 )  # fmt: skip
 
 
-EVENTS = """
-CREATE TABLE box (box TEXT PRIMARY KEY, district TEXT NOT NULL, timezone TEXT NOT NULL) STRICT;
-CREATE TABLE store (
-    id INTEGER PRIMARY KEY, store TEXT NOT NULL UNIQUE, box TEXT NOT NULL, line TEXT NOT NULL, campaign TEXT NOT NULL,
-    language TEXT NOT NULL
-) STRICT;
-CREATE TABLE event (
-    store_id INTEGER NOT NULL, seq INTEGER NOT NULL, "of" INTEGER NOT NULL, kind TEXT NOT NULL,
-    boot TEXT NOT NULL, mono_ms INTEGER NOT NULL, at_ms INTEGER NOT NULL, clock INTEGER NOT NULL,
-    campaign TEXT NOT NULL, caller TEXT NOT NULL, caller_kind TEXT NOT NULL, state TEXT NOT NULL,
-    seconds INTEGER NOT NULL, extra TEXT NOT NULL, hq_ms INTEGER NOT NULL, PRIMARY KEY (store_id, seq)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX event_of ON event (store_id, "of", seq) WHERE "of" > 0;
-"""
-
-
 def build(db: sql.Db) -> None:
-    """An empty store with its roll-ups: of the other tables what roll-ups read of them."""
+    """An empty store."""
     with db.transaction():
-        db.build(EVENTS)
-        db.build(rollups.DDL)
+        for ddl in schema.WHOLE[db.kind]:
+            db.build(ddl)
 
 
 def empty(db: sql.Db) -> None:
@@ -155,12 +139,13 @@ def empty(db: sql.Db) -> None:
             db.run(f"DELETE FROM {table}")
         for one in LEDGERS:
             db.run(
-                "INSERT INTO box VALUES (:box, :district, :timezone) ON CONFLICT (box) DO NOTHING",
+                "INSERT INTO box VALUES (:box, :district, :timezone, '1', 0, 0, 0, 3) ON CONFLICT (box) DO NOTHING",
                 box=one.box, district=one.district, timezone=one.timezone,
             )  # fmt: skip
             db.run(
-                "INSERT INTO store VALUES (:id, :store, :box, :line, :campaign, '')",
-                id=one.id, store=one.store, box=one.box, line=one.line, campaign=one.campaign,
+                "INSERT INTO store (id, store, box, line, campaign, chain, admitted_ms, seen_ms)"
+                " VALUES (:id, :store, :box, :line, :campaign, :chain, 0, 0)",
+                id=one.id, store=one.store, box=one.box, line=one.line, campaign=one.campaign, chain=b"",
             )  # fmt: skip
         rollups.rebuild(db, ISSUES)
 

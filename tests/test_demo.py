@@ -14,6 +14,7 @@ import tempfile
 import time
 import unicodedata
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
@@ -70,6 +71,7 @@ def test_a_district_with_mosquitto(tmp_path: Path) -> None:
     assert "(broker: mosquitto)" in done.stdout
     for event in ("The broker is killed", "The broker is back", "unplugs the modem", "plugged in again"):
         assert event in done.stdout
+    assert re.search(r"admin in: http://127\.0\.0\.1:\d+/first with the code (\w{4}-){3}\w{4}\n", done.stdout)
     assert not re.search(r"\d{8}", done.stdout), "a whole number was told"
     assert list(tmp_path.iterdir()) == [], "something stayed behind"
 
@@ -485,6 +487,7 @@ def scene(boxes: int, lines: int, talking: bool = False) -> Scene:
         seconds=5025.0,
         phase="the voters have gone home; the last replies go out",
         page="http://127.0.0.1:8800/",
+        code="abcd-efgh-jkmn-pqrs",
         telephone="http://127.0.0.1:8900/",
         dialled=987654,
         ringing=12,
@@ -525,6 +528,7 @@ def test_a_picture_shows_each_line_where_there_is_room() -> None:
     assert sum("huawei-voice" in line for line in usual) == 8
     assert sum("menu quectel-lte" in line and "back quectel-lte" in line for line in usual) == 1
     assert "http://127.0.0.1:8900/" in usual[-1]
+    assert "lets you in with abcd-efgh-jkmn-pqrs" in picture(replace(scene(2, 4), phase=""), 80, 24, colour=False)[0]
     assert "unplugs the modem" in "".join(usual), "the newest news"
     assert not any("huawei-voice" in line for line in picture(scene(8, 16), 80, 24, colour=False))
     assert any("more boxes" in line for line in picture(scene(64, 64), 80, 24, colour=False))

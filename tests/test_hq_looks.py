@@ -43,7 +43,7 @@ def _eyes(page: Page) -> str:
 
 LOOKED_AT = sorted({
     (page.path, _eyes(page)) for page in ROUTES
-    if page.method == "GET" and "{" not in page.path and not page.path.startswith(_NO_PAGE)
+    if page.method == "GET" and not re.search(r"[{.]", page.path) and not page.path.startswith(_NO_PAGE)
 })  # fmt: skip
 
 
@@ -89,8 +89,6 @@ def test_a_page_is_for_everybody(place: Place, chromium: Any, path: str, role: s
     """No serious finding of axe-core and no sideways scroll, on a phone and a desk, in light and dark; nothing is asked
     of another host, and the console stays empty."""
     with shown(chromium, urljoin(place.address, path), DESK, "light", place.cookie(role)) as page:
-        if page.locator("h1").count() == 0:
-            return  # a file or a text: nothing to look at
         assert page.locator("main").count() == 1 and page.locator("h1").count() == 1
         for size in (DESK, PHONE):
             page.set_viewport_size(size)

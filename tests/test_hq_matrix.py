@@ -23,18 +23,19 @@ __all__ = ["light"]  # a fixture, used by name
 
 LETTERS = {"m": "manager", "d": "desk", "v": "volunteer", "f": "fleet", "u": "auditor", "a": "admin", "-": ""}
 EVERYBODY, SIGNED_IN = "-mdvfua", "mdvfua"
+FIGURES = "mdfua"
 MAY = {
-    "GET /": SIGNED_IN,  # a volunteer is led to her list
-    "GET /live": "mdfua",
-    "GET /api/overview": "mdfua",
-    "GET /figures": "mdfua",
+    "GET /": SIGNED_IN,
+    "GET /live": FIGURES,
+    "GET /api/overview": FIGURES,
+    "GET /figures": FIGURES,
     "GET /recordings/{name}": "md",
-    "GET /numbers": "mdfua",
-    "GET /numbers/by": "mdfua",
+    "GET /numbers": FIGURES,
+    "GET /numbers/by": FIGURES,
     "POST /numbers/by/export": "ma",
-    "GET /definitions": "mdfua",
-    "GET /referendums": "mdfua",
-    "GET /brief": "mdfua",
+    "GET /definitions": FIGURES,
+    "GET /referendums": FIGURES,
+    "GET /brief": FIGURES,
     "GET /desk": "md",
     "GET /desk/thing/{name}": "md",
     "GET /desk/sound/{name}": "md",

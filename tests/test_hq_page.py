@@ -346,6 +346,26 @@ def test_no_whole_number_leaves(hq: Hq) -> None:
     assert "•••• 001" in asker.get("/live").text
 
 
+def test_looks_close_together_share_one_answer_in_each_language(hq: Hq) -> None:
+    office = office_of(hq.path, share_s=60)
+    first, other = office.client("manager"), office.client("fleet", name="h", language="hi")
+    assert first.get("/api/overview").json()["figures"]["calls"] == "6"
+    hq.lines[0].call(NOW_MS - 1000, "+919876500077")
+    hq.send(silent=("pune-02",))
+    again, shown_hi = first.get("/api/overview").json(), other.get("/api/overview").json()
+    assert again["figures"]["calls"] == shown_hi["figures"]["calls"] == "7", "callers were counted: a new look"
+    hq.lines[0].call(NOW_MS - 500, "+919876500078")
+    hq.send(silent=("pune-02",))
+    assert first.get("/api/overview").json()["figures"]["calls"] == "7", "the same look"
+    assert again["stamp"]["title"].startswith("Complete") and shown_hi["stamp"]["title"].endswith("पूरा")
+    assert client(hq.path).get("/api/overview").json()["figures"]["calls"] == "8"
+
+
+def test_a_volunteer_is_led_to_her_list(hq: Hq) -> None:
+    answer = office_of(hq.path).client("volunteer", ward="7").get("/")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/lists")
+
+
 def test_headers_methods_and_foreign_names(hq: Hq) -> None:
     asker = client(hq.path)
     answer = asker.get("/")

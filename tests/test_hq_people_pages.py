@@ -16,7 +16,7 @@ from sync.hq.pages import people as pages
 from sync.hq.people import erasure, jobs, lists, suppression
 from tests.browser import PHONE, chromium, scrolls_sideways, served, shown
 from tests.hq import Office, text_of
-from tests.people import ANU, BINA, CHAND, People, make_events
+from tests.people import ANU, BINA, CHAND, People
 
 chromium = chromium
 PAGES = ("/people", "/lists", "/wards", "/outcomes", "/invitations", "/invitations/sabha", "/consents",
@@ -29,7 +29,6 @@ class House(Office):
     def __init__(self, folder: Path, more: str = "") -> None:
         super().__init__(folder, pages.ROUTES, pages.TABS, more=more)
         raw = schema.sqlite(self.config.data / "hq.db")
-        make_events(raw)
         self.all = People(raw, self.desk(), self.config.data)
         self.key = suppression.key(self.config.data)
         (self.store,) = self.all.box("nashik-01")

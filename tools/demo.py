@@ -41,6 +41,7 @@ STEP_S, LOOK_S, TELL_S = 0.05, 0.5, 5.0
 READY_S, DRAIN_S = 60.0, 120.0  # for the lines to come up; for the last replies and rows
 SHY_S = 60.0  # so long after somebody used a telephone in the browser voters keep the lines that talk free
 VOICES_S = 180.0  # for a machine to say all prompts, the first time
+_CODE = r"no admin yet: .* join with the code (\S+)"  # as headquarters says it
 Show = Callable[[Scene], None]
 
 
@@ -117,6 +118,7 @@ class Demo:
         self.folder, self.farm, self.run_s, self.asked = folder, farm, run_s, asked
         self.news: deque[tuple[str, str, str]] = deque(maxlen=40)
         self.headlines: deque[str] = deque(maxlen=40)  # the news that are not about one caller
+        self.code = ""  # with which the first admin joins headquarters
         port, self.voices = stage.free_port(), rehearsal.place(folder)
         self.voices.mkdir(exist_ok=True)
         self.company = stage.Company(folder)
@@ -160,6 +162,12 @@ class Demo:
         exchange = telephone.Exchange(reachable, partial(rehearsal.sentences, self.voices))
         links = {"Headquarters": self.page, **{office.id: office.page for office in self.offices[:1]}}
         return exchange, telephone.Served(exchange, "the demo", links, stage.free_port(8900))
+
+    def _invite(self) -> None:
+        """Tell whoever watches how to get into headquarters' page, once it has said so."""
+        if not self.code and (code := self.company.said("headquarters", _CODE)):
+            self.code = code
+            self._tell("", f"Headquarters lets its first admin in: {self.page}first with the code {code}")
 
     def _on_air(self, box: str, line: str) -> bool:
         return (box, line) not in self._away
@@ -221,6 +229,7 @@ class Demo:
                 self.company.check()
                 self.eyes.look()
                 self._back_on_air()
+                self._invite()
                 show(self.scene(phase))
                 if until():
                     return True
@@ -304,6 +313,7 @@ class Demo:
             seconds=time.monotonic() - self._began,
             phase=phase,
             page=self.page,
+            code=self.code,
             telephone=self.telephone.address,
             dialled=fates.total(),
             ringing=fates[""],

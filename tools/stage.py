@@ -13,6 +13,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -228,6 +229,11 @@ class Company:
     def last_words(self, name: str) -> str:
         """The last lines of its log."""
         return "\n".join((self._logs / f"{name}.log").read_text(errors="replace").splitlines()[-5:]) or "(none)"
+
+    def said(self, name: str, pattern: str) -> str:
+        """The newest match of `pattern`'s group in its log; "" while there is none."""
+        found = re.findall(pattern, (self._logs / f"{name}.log").read_text(errors="replace"))
+        return found[-1] if found else ""
 
     def kill(self, name: str) -> None:
         """As a power cut would."""

@@ -131,8 +131,11 @@ INSERT OR IGNORE INTO ordered
 # The roll-ups know more of a case than the table before them; a store that opens makes them of the events it holds.
 _ROLLUPS = "DROP TABLE grievance;\n" + tables.DDL
 
-# What PostgreSQL is given, by the numbers of the migrations below.
-_POSTGRES = ((1, _LEDGERS + _EVENT_BY_DAY + _COUNTS), (2, _SOUND), (3, _ROLLUPS))
+# What a new store of each kind is given, by the numbers of the migrations below.
+WHOLE: dict[sql.Kind, tuple[str, ...]] = {
+    "sqlite": (_LEDGERS + _EVENT + _COUNTS, _SOUND, _ROLLUPS),
+    "postgresql": (_LEDGERS + _EVENT_BY_DAY + _COUNTS, _SOUND, _ROLLUPS),
+}
 
 
 def _apply(db: Database, script: str) -> None:
@@ -170,7 +173,7 @@ def postgres(url: str) -> sql.Db:
     with one_at_a_time(db):
         db.build("CREATE TABLE IF NOT EXISTS migration (number INTEGER PRIMARY KEY, applied_ms INTEGER NOT NULL)")
         there = {row["number"] for row in db.rows("SELECT number FROM migration")}
-        for number, ddl in _POSTGRES:
+        for number, ddl in enumerate(WHOLE["postgresql"], 1):
             if number not in there:
                 db.build(ddl)
                 now_ms = int(time.time() * 1000)

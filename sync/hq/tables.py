@@ -136,7 +136,7 @@ CREATE TABLE grievance (
     contacted_ms INTEGER, resolved_ms INTEGER, verified_ms INTEGER, reopened INTEGER NOT NULL,
     PRIMARY KEY (store_id, seq)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX grievance_open ON grievance (due_ms) WHERE state NOT IN ('resolved', 'verified');
+CREATE INDEX grievance_open ON grievance (due_ms, state) WHERE state NOT IN ('resolved', 'verified');
 CREATE INDEX grievance_state ON grievance (state, due_ms);
 CREATE INDEX grievance_opened ON grievance (opened_ms);
 CREATE INDEX grievance_caller ON grievance (caller);

@@ -173,7 +173,7 @@ def table(found: Mapping[str, Mapping[str, Figure]], asked: Asked, _: Tell) -> d
 def sheet(
     found: Mapping[str, Mapping[str, Figure]], asked: Asked, complete: str
 ) -> tuple[list[str], list[list[object]]]:
-    """A breakdown as columns and rows of a file: plain values, shares from 0 to 1. Its last columns tell the window,
+    """A breakdown as columns and rows of a file: plain values, shares from 0 to 1. The last columns tell the window,
     that calls are no poll, and how complete it was."""
     first, last = date_of(asked.slice.first), date_of(asked.slice.last)
     window = f"{first} to {last}{', without flagged calls' if asked.slice.clean else ''}; not a scientific poll"
