@@ -114,7 +114,10 @@ def address(page: Page) -> str:
 
 
 def ask(client: Client, page: Page, **how: str | bool) -> tuple[int, str]:
-    answer = client.get(address(page)) if page.method == "GET" else client.post(address(page), **how)  # type: ignore[arg-type]
+    try:
+        answer = client.get(address(page)) if page.method == "GET" else client.post(address(page), **how)  # type: ignore[arg-type]
+    except Exception:  # what a browser sees of one
+        return 500, ""
     return answer.status_code, answer.headers.get("location", "")
 
 
