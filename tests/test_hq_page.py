@@ -1,7 +1,4 @@
-"""Headquarters' page, over a store that the real receiver's code filled, in a real browser.
-
-`python -m tests.test_hq_page docs/hq.png` takes the picture of the documentation.
-"""
+"""Headquarters' first page, over a store that the real receiver's code filled, in a real browser."""
 
 from __future__ import annotations
 
@@ -710,7 +707,7 @@ def test_a_server_that_is_gone_is_said(hq: Hq, chromium: Any) -> None:
     context.close()
 
 
-# ------------------------------------------------------------------------------------ the picture
+# ----------------------------------------------------------------------------------- a busy district
 
 
 def district(folder: Path) -> Hq:
@@ -739,26 +736,3 @@ def district(folder: Path) -> Hq:
     said = wire.Hello(line.box, line.district, "Asia/Kolkata", "0.1.0", NOW_MS, 3, (head,))
     hq.take(line, wire.pack_hello(said), NOW_MS - 1000)
     return hq
-
-
-def picture(target: Path, folder: Path, size: dict[str, int] = DESK, scheme: str = "light") -> None:
-    from playwright.sync_api import sync_playwright
-
-    from tests.browser import ARGUMENTS, CHROMIUM
-
-    hq = district(folder / "data")
-    with sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        with opened(hq.path, browser, size=size, scheme=scheme) as (_, page):
-            wait_for(lambda: page.inner_text("#callers") not in ("…", ""))
-            page.screenshot(path=str(target))
-        browser.close()
-    hq.close()
-
-
-if __name__ == "__main__":
-    import tempfile
-
-    for name in sys.argv[1:]:
-        with tempfile.TemporaryDirectory() as scratch:
-            picture(Path(name), Path(scratch), {"width": 1100, "height": 1330})
