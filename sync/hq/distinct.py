@@ -50,6 +50,16 @@ def query(topic: str, area: str, by: str) -> str:
     )
 
 
+def values(
+    first: int, last: int, topic: tuple[str, str] = ("all", ""), area: tuple[str, str] = ("", ""), clean: bool = False
+) -> dict[str, object]:
+    """What `query` is asked with."""
+    return {
+        "first": first, "last": last, "never": NEVER, "clean": int(clean), "topic": topic[1], "area": area[1],
+        "scope": topic[0] + (f"+{area[0]}" if area[0] else ""),
+    }  # fmt: skip
+
+
 def distinct(
     db: Db, first: int, last: int, *, topic: tuple[str, str] = ("all", ""), area: tuple[str, str] = ("", ""),
     clean: bool = False,
@@ -71,9 +81,5 @@ def by(
 def _asked(
     db: Db, first: int, last: int, topic: tuple[str, str], area: tuple[str, str], group: str, clean: bool
 ) -> dict[object, Distinct]:
-    values: dict[str, object] = {
-        "first": first, "last": last, "never": NEVER, "clean": int(clean), "topic": topic[1], "area": area[1],
-        "scope": topic[0] + (f"+{area[0]}" if area[0] else ""),
-    }  # fmt: skip
-    rows = db.rows(query(topic[0], area[0], group), values)
+    rows = db.rows(query(topic[0], area[0], group), values(first, last, topic, area, clean))
     return {row["key"]: Distinct(row["uniques"], row["fresh"]) for row in rows}

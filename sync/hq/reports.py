@@ -1,8 +1,8 @@
 """Every question that headquarters' first page asks, as SQL over the events store, and what each answer means.
 
 Functions over a connection and the time: nothing here writes, caches or knows of a page. The counts come
-from the roll-up `hourly`, which the receiver keeps in the transaction of the rows, so that they cost the same
-with a thousand events and with a hundred million; only `callers` reads events, and its asker spaces it out.
+from roll-ups, which the receiver keeps in the transaction of the rows, so that they cost the same with a thousand
+events and with a hundred million.
 `FIGURES` holds the wording and the query behind each headline figure: a total that is shown can be checked.
 
 Hours and days are those of the box's clock, in the time zone that most boxes are in. `seen_ms` is HQ's clock.
@@ -11,11 +11,12 @@ Hours and days are those of the box's clock, in the time zone that most boxes ar
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from sync.hq import distinct
 from sync.hq.sql import Db
 
 HOUR_MS = 3_600_000
@@ -31,7 +32,8 @@ _WORST = ("silent", "absent", "refused", "offline", "waiting", "connected")
 
 class Figure(NamedTuple):
     """A figure of the page: what it is called, what it means, and the query that gives it (parameters: `:since`
-    the last midnight, `:minute` a minute ago, `:now`, `:online` the oldest moment that counts as online)."""
+    the last midnight, `:minute` a minute ago, `:now`, `:online` the oldest moment that counts as online; `:first` and
+    `:last` both today, in days since 1970)."""
 
     label: str
     meaning: str
@@ -55,9 +57,7 @@ FIGURES: dict[str, Figure] = {
     "callers": Figure(
         "Callers today",
         "Different numbers among today's calls. Callers who hide their number cannot be told apart and are left out.",
-        "SELECT count(DISTINCT caller) FROM event\n"
-        "WHERE kind = 'call' AND \"of\" = 0 AND at_ms >= :since AND caller <> ''\n"
-        "  AND state NOT IN ('called-back', 'unreached')",
+        f"SELECT coalesce(sum(uniques), 0) FROM (\n{distinct.query('all', '', '')}) AS today",
     ),
     "sent": Figure(
         "Replies sent today",
@@ -172,19 +172,21 @@ def midnight(now_ms: int, where: tzinfo) -> int:
     return int(now.replace(hour=0, minute=0, second=0, microsecond=0).timestamp() * 1000)
 
 
-def parameters(now_ms: int, where: tzinfo) -> dict[str, int]:
+def parameters(now_ms: int, where: tzinfo) -> dict[str, Any]:
     """What the queries of FIGURES are asked with."""
     since = midnight(now_ms, where)
+    today = (datetime.fromtimestamp(now_ms / 1000, where).date() - date(1970, 1, 1)).days
     return {
         "now": now_ms,
         "since": since,
         "minute": now_ms - MINUTE_MS,
         "online": now_ms - ONLINE_MS,
         "week": since - WEEK_MS + 24 * HOUR_MS,
+        **distinct.values(today, today),
     }
 
 
-def figure(db: Db, name: str, values: dict[str, int]) -> int:
+def figure(db: Db, name: str, values: dict[str, Any]) -> int:
     """One headline figure of FIGURES."""
     return int(db.value(FIGURES[name].sql, values))
 
@@ -205,7 +207,7 @@ def hours(db: Db, now_ms: int, where: tzinfo) -> list[dict[str, Any]]:
     return [{"start": start, "calls": int(counts.get(place, 0))} for place, start in enumerate(starts)]
 
 
-def campaigns(db: Db, values: dict[str, int]) -> list[dict[str, Any]]:
+def campaigns(db: Db, values: dict[str, Any]) -> list[dict[str, Any]]:
     """Calls by campaign, today and over seven days, and replies sent today; the busiest first."""
     return db.rows(_BY_CAMPAIGN, values)
 
@@ -240,7 +242,7 @@ def complete(db: Db, now_ms: int, known: list[Ledger] | None = None) -> Complete
     return Complete(min(fresh, default=None), len(fresh), len(boxes), int(unread))
 
 
-def boxes(db: Db, values: dict[str, int], known: list[Ledger]) -> list[dict[str, Any]]:
+def boxes(db: Db, values: dict[str, Any], known: list[Ledger]) -> list[dict[str, Any]]:
     """Every box: district, when it was last heard, its calls, its ledgers, what is not here yet."""
     calls = {row["box"]: (row["today"], row["week"]) for row in db.rows(_BY_STORE, values)}
     own: dict[str, list[Ledger]] = {}
@@ -275,7 +277,7 @@ def districts(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(sums.values(), key=lambda one: (-one["today"], -one["week"], one["name"]))
 
 
-def alarms(db: Db, values: dict[str, int]) -> list[dict[str, Any]]:
+def alarms(db: Db, values: dict[str, Any]) -> list[dict[str, Any]]:
     """What somebody must look at: alarms of the last seven days, the newest first."""
     query = "SELECT box, store, kind, words, times, first_ms, last_ms FROM alarm WHERE last_ms >= :week"
     return db.rows(query + " ORDER BY last_ms DESC, id LIMIT 20", values)
@@ -287,7 +289,7 @@ def latest(db: Db) -> list[dict[str, Any]]:
 
 
 def callers(db: Db, now_ms: int) -> int:
-    """Different callers today. The one figure that reads events: seconds over millions, so ask it rarely."""
+    """Different callers today."""
     return figure(db, "callers", parameters(now_ms, zone(db)))
 
 

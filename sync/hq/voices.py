@@ -1,13 +1,11 @@
 """What callers said, as SQL over the events store opened read-only: recordings, open grievances, answers.
 
-Like `reports`: functions over a connection and the time, nothing here writes, caches or knows of a page. Recordings and
-grievances are found by indexes of their own, so that a look costs the same however much is held; only `answers` reads
-every answer, and its asker spaces it out.
+Like `reports`: functions over a connection and the time, nothing here writes, caches or knows of a page. All of it
+comes from the roll-ups, by their indexes, so that a look costs the same however much is held.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -16,32 +14,16 @@ from sync.hq import recordings, reports
 from sync.hq.sql import Db
 
 SHOWN = 8  # recordings, and grievances, on the page
-_LOOK = 5 * SHOWN  # the newest takes among which those with something in them are looked for
-_SILENT = ("empty", "dropped", "failed")
 
 ANSWERS = reports.Figure(
     "Answers",
-    "What callers answered in referendums and to invitations. Raw counts every answer. By number, each caller counts "
-    "once for an issue: by her first answer, by her last one, or not at all when she gave different ones (void). "
-    "Callers without a number are in the raw count only. Which column decides is the campaign's policy.",
-    "WITH said AS (\n"
-    "  SELECT coalesce(nullif(iif(json_valid(extra), json_extract(extra, '$.issue'), ''), ''), campaign) AS issue,\n"
-    "    state AS value, caller, at_ms, seq FROM event WHERE kind = 'answer' AND \"of\" = 0),\n"
-    "numbered AS (SELECT *, row_number() OVER (PARTITION BY issue, caller ORDER BY at_ms, seq) AS place,\n"
-    "    row_number() OVER (PARTITION BY issue, caller ORDER BY at_ms DESC, seq DESC) AS back FROM said\n"
-    "  WHERE caller <> ''),\n"
-    "firsts AS (SELECT issue, value FROM numbered WHERE place = 1),\n"
-    "lasts AS (SELECT issue, value FROM numbered WHERE back = 1),\n"
-    "agreed AS (SELECT issue, min(value) AS value FROM numbered GROUP BY issue, caller\n"
-    "  HAVING min(value) = max(value)),\n"
-    "told (issue, value, raw, first, last, void) AS (\n"
-    "  SELECT issue, value, count(*), 0, 0, 0 FROM said GROUP BY issue, value\n"
-    "  UNION ALL SELECT issue, value, 0, count(*), 0, 0 FROM firsts GROUP BY issue, value\n"
-    "  UNION ALL SELECT issue, value, 0, 0, count(*), 0 FROM lasts GROUP BY issue, value\n"
-    "  UNION ALL SELECT issue, value, 0, 0, 0, count(*) FROM agreed GROUP BY issue, value)\n"
-    "SELECT issue, value, sum(raw) AS raw, sum(first) AS first, sum(last) AS last, sum(void) AS void\n"
-    "FROM told GROUP BY issue, value ORDER BY sum(sum(raw)) OVER (PARTITION BY issue) DESC, issue, raw DESC, value\n"
-    "LIMIT 40",
+    "What callers answered by key in referendums and to invitations, and missed calls to the numbers of a referendum. "
+    "Raw counts every one. By number, each caller counts once for an issue: by her first answer, by her last one, or "
+    "not at all when she gave different ones (void). Callers without a number are in the raw count only. Which column "
+    "decides is the campaign's policy.",
+    "SELECT issue, option AS value, sum(raw) AS raw, sum(first) AS first, sum(last) AS last, sum(single) AS void\n"
+    "FROM poll GROUP BY issue, option HAVING sum(raw) > 0\n"
+    "ORDER BY sum(sum(raw)) OVER (PARTITION BY issue) DESC, issue, raw DESC, value LIMIT 40",
 )
 OPEN = reports.Figure(
     "Open grievances",
@@ -51,25 +33,17 @@ OPEN = reports.Figure(
     "FROM grievance "
     "WHERE state NOT IN ('resolved', 'verified')",
 )
-# PostgreSQL's JSON stops at halves of letters, which a row may hold: one row must not stop the count
-_ISSUE = "iif(json_valid(extra), json_extract(extra, '$.issue'), '')"
-_ISSUE_POSTGRES = """substring(extra FROM '"issue":"([^"]*)"')"""
-
 _TAKES = f"""
-SELECT e.store_id, s.store, e.seq, s.box, s.line, e.campaign, e.at_ms, e.caller, e.caller_kind, e.state, e.seconds,
-       e.extra, f.have, f.bytes, f.done_ms
-FROM (SELECT * FROM event WHERE kind = 'recording' AND "of" = 0 ORDER BY at_ms DESC LIMIT {_LOOK}) AS e
-JOIN store AS s ON s.id = e.store_id
-LEFT JOIN recording_file AS f ON f.store_id = e.store_id AND f.seq = e.seq
-ORDER BY e.at_ms DESC
+SELECT r.store_id, s.store, r.seq, s.box, s.line, r.campaign, r.at_ms, r.caller, e.caller_kind, r.state,
+       r.ms / 1000 AS seconds, r.tags, f.have, f.bytes, f.done_ms
+FROM (SELECT * FROM recording WHERE state NOT IN ('empty', 'dropped', 'failed') ORDER BY at_ms DESC LIMIT {SHOWN}) AS r
+JOIN store AS s ON s.id = r.store_id JOIN event AS e ON e.store_id = r.store_id AND e.seq = r.seq
+LEFT JOIN recording_file AS f ON f.store_id = r.store_id AND f.seq = r.seq
+ORDER BY r.at_ms DESC
 """
-_LATER = (
-    "SELECT state, seconds FROM event WHERE store_id = :store_id AND \"of\" = :seq AND kind = 'recording'"
-    " AND state <> '' ORDER BY seq DESC LIMIT 1"
-)
 _OPEN = f"""
-SELECT g.store_id, s.store, g.seq, g.state, g.due_ms, s.box, s.line, e.campaign, e.at_ms, e.caller, e.caller_kind,
-       e.extra
+SELECT g.store_id, s.store, g.seq, g.state, g.due_ms, s.box, s.line, g.campaign, g.at_ms, g.caller, e.caller_kind,
+       g.tags, g.reference, g.recording
 FROM (SELECT * FROM grievance WHERE state NOT IN ('resolved', 'verified') ORDER BY due_ms LIMIT {SHOWN}) AS g
 JOIN store AS s ON s.id = g.store_id JOIN event AS e ON e.store_id = g.store_id AND e.seq = g.seq
 ORDER BY g.due_ms
@@ -90,15 +64,9 @@ def look(db: Db, now_ms: int) -> dict[str, Any]:
 def takes(db: Db) -> list[dict[str, Any]]:
     """The newest recordings in which something is, or will be. `id` is the name under which it can be heard, "" while
     not all of it is here; `caller` is a whole number, to be masked by whoever shows it."""
-    found = []
-    for row in db.rows(_TAKES):
-        take = {**row, "tags": _told(row["extra"]).get("tags", "")}
-        if later := db.row(_LATER, store_id=row["store_id"], seq=row["seq"]):
-            take["state"], take["seconds"] = later["state"], later["seconds"] or row["seconds"]
-        take["id"] = f"{row['store']}-{row['seq']}" if row["done_ms"] is not None else ""
-        if take["state"] not in _SILENT:
-            found.append(take)
-    return found[:SHOWN]
+    return [
+        {**row, "id": f"{row['store']}-{row['seq']}" if row["done_ms"] is not None else ""} for row in db.rows(_TAKES)
+    ]
 
 
 def grievances(db: Db, now_ms: int) -> dict[str, Any]:
@@ -106,17 +74,14 @@ def grievances(db: Db, now_ms: int) -> dict[str, Any]:
     counts = db.row(OPEN.sql, now=now_ms) or {"open": 0, "overdue": 0}
     found = []
     for row in db.rows(_OPEN):
-        told = _told(row["extra"])
-        seq = told.get("recording")
-        whole = type(seq) is int and db.row(_WHOLE, store_id=row["store_id"], seq=min(seq, 2**53))
-        said = f"{row['store']}-{seq}" if whole else ""
-        found.append({**row, "tags": told.get("tags", ""), "reference": told.get("reference", ""), "said": said})
+        whole = row["recording"] and db.row(_WHOLE, store_id=row["store_id"], seq=row["recording"])
+        found.append({**row, "said": f"{row['store']}-{row['recording']}" if whole else ""})
     return {"open": counts["open"], "overdue": counts["overdue"], "first": found}
 
 
 def answers(db: Db) -> list[dict[str, Any]]:
-    """Every answer given to an issue, counted four ways; see `ANSWERS`. It reads all of them: ask it rarely."""
-    return db.rows(ANSWERS.sql if db.kind == "sqlite" else ANSWERS.sql.replace(_ISSUE, _ISSUE_POSTGRES))
+    """Every answer given to an issue, counted four ways; see `ANSWERS`."""
+    return db.rows(ANSWERS.sql)
 
 
 def file(db: Db, data: Path, name: str) -> Path | None:
@@ -125,8 +90,3 @@ def file(db: Db, data: Path, name: str) -> Path | None:
     row = db.row(_FILE, store=named[1], seq=int(named[2])) if named else None
     place = data / recordings.where(row["box"], named[1], int(named[2]), row["codec"]) if named and row else None
     return place if place and place.is_file() else None
-
-
-def _told(extra: str) -> dict[str, Any]:
-    told = json.loads(extra) if extra else {}
-    return told if isinstance(told, dict) else {}
