@@ -71,7 +71,8 @@ def test_a_district_with_mosquitto(tmp_path: Path) -> None:
     assert "(broker: mosquitto)" in done.stdout
     for event in ("The broker is killed", "The broker is back", "unplugs the modem", "plugged in again"):
         assert event in done.stdout
-    assert re.search(r"admin in: http://127\.0\.0\.1:\d+/first with the code (\w{4}-){3}\w{4}\n", done.stdout)
+    invited = r"Join headquarters: http://127\.0\.0\.1:\d+/first, name you, code (\w{4}-){3}\w{4}\n"
+    assert re.search(invited, done.stdout)
     assert not re.search(r"\d{8}", done.stdout), "a whole number was told"
     assert list(tmp_path.iterdir()) == [], "something stayed behind"
 

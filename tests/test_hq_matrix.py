@@ -202,3 +202,13 @@ def test_who_owes_a_second_proof_gets_no_further(tmp_path: Path) -> None:
             held = role in ("admin", "manager", "auditor") and not page.path.startswith(("/me", "/sign-out"))
             led = ask(office.client(role), page)[1] == "/me/second"
             assert led is held, f"{named(page)} as {role}"
+
+
+def test_a_second_proof_that_is_only_offered_holds_nobody_up(tmp_path: Path) -> None:
+    office = Office(tmp_path, ROUTES, TABS, more='[web]\nsecond_proof = "offered"\n')
+    office.client("manager")
+    with office.desk() as desk:
+        desk.run("UPDATE account SET totp = ''")
+    assert office.client("manager").get("/me").status_code == 200
+    assert ask(office.client("manager"), next(page for page in ROUTES if page.path == "/log"))[0] == 403
+    assert office.client("manager").get("/people").headers.get("location") != "/me/second"

@@ -41,7 +41,7 @@ STEP_S, LOOK_S, TELL_S = 0.05, 0.5, 5.0
 READY_S, DRAIN_S = 60.0, 120.0  # for the lines to come up; for the last replies and rows
 SHY_S = 60.0  # so long after somebody used a telephone in the browser voters keep the lines that talk free
 VOICES_S = 180.0  # for a machine to say all prompts, the first time
-_CODE = r"no admin yet: .* join with the code (\S+)"  # as headquarters says it
+VISITOR = "you"  # the account with which whoever watches joins headquarters
 Show = Callable[[Scene], None]
 
 
@@ -118,12 +118,12 @@ class Demo:
         self.folder, self.farm, self.run_s, self.asked = folder, farm, run_s, asked
         self.news: deque[tuple[str, str, str]] = deque(maxlen=40)
         self.headlines: deque[str] = deque(maxlen=40)  # the news that are not about one caller
-        self.code = ""  # with which the first admin joins headquarters
         port, self.voices = stage.free_port(), rehearsal.place(folder)
         self.voices.mkdir(exist_ok=True)
         self.company = stage.Company(folder)
         self.broker = stage.Broker(self.company, folder, port)
         self.offices, self.hq, self.page = stage.furnish(folder, boxes, lines, port, self.voices)
+        self.code = stage.account(self.hq, VISITOR)
         self.eyes = Eyes(self.offices, self.hq.parent / "data" / "hq.db")
         self.district = District(self._lines(), Random(), self._tell)
         self.exchange, self.telephone = self._telephone()
@@ -164,10 +164,8 @@ class Demo:
         return exchange, telephone.Served(exchange, "the demo", links, stage.free_port(8900))
 
     def _invite(self) -> None:
-        """Tell whoever watches how to get into headquarters' page, once it has said so."""
-        if not self.code and (code := self.company.said("headquarters", _CODE)):
-            self.code = code
-            self._tell("", f"Headquarters lets its first admin in: {self.page}first with the code {code}")
+        """Tell whoever watches how to get into headquarters' page."""
+        self._tell("", f"Join headquarters: {self.page}first, name {VISITOR}, code {self.code}")
 
     def _on_air(self, box: str, line: str) -> bool:
         return (box, line) not in self._away
@@ -185,6 +183,7 @@ class Demo:
         self.broker.start()
         self.company.start("voices", sys.executable, "-m", "tools.rehearsal", str(self.voices))
         self.company.miscall("headquarters", "hq", "run", str(self.hq))
+        self._invite()
         for office in self.offices:
             self.company.miscall(office.id, "box", "run", str(office.config))
         if not rehearsal.speaks():
@@ -229,7 +228,6 @@ class Demo:
                 self.company.check()
                 self.eyes.look()
                 self._back_on_air()
-                self._invite()
                 show(self.scene(phase))
                 if until():
                     return True

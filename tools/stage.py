@@ -13,7 +13,6 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-import re
 import shutil
 import signal
 import socket
@@ -24,6 +23,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from sync.hq import config, stores
+from sync.hq.doors import accounts
 from tools import rehearsal
 from tools.simmodem import FAMILIES
 
@@ -89,6 +90,16 @@ store = "sqlite"
 
 [web]
 listen = "127.0.0.1:{page}"
+second_proof = "offered"      # a demo should open without an app on a telephone
+
+[campaigns]
+folder = "campaigns"
+
+[tariff]                      # made up
+currency = "INR"
+sms = 0.2
+minute = 0.6
+sim_month = 199
 """
 
 
@@ -138,9 +149,18 @@ def furnish(folder: Path, boxes: int, lines: int, broker: int, voices: Path) -> 
         taken.add(int(office.page.rpartition(":")[2].strip("/")))
         offices.append(office)
     hq = folder / "hq" / "hq.toml"
-    hq.parent.mkdir()
+    (hq.parent / "campaigns").mkdir(parents=True)
+    for office in offices:
+        for campaign in sorted((office.config.parent / "campaigns").glob("*.toml")):
+            shutil.copy(campaign, hq.parent / "campaigns")
     hq.write_text(_HQ.format(broker=broker, page=page))
     return offices, hq, f"http://127.0.0.1:{page}/"
+
+
+def account(hq: Path, name: str) -> str:
+    """A manager's account at headquarters; the code with which she joins, and which works once."""
+    with stores.desk(config.load(hq)) as desk, desk.transaction():
+        return accounts.make(desk, name, "manager", "", "", "en", int(time.time() * 1000))[1]
 
 
 def _office(
@@ -229,11 +249,6 @@ class Company:
     def last_words(self, name: str) -> str:
         """The last lines of its log."""
         return "\n".join((self._logs / f"{name}.log").read_text(errors="replace").splitlines()[-5:]) or "(none)"
-
-    def said(self, name: str, pattern: str) -> str:
-        """The newest match of `pattern`'s group in its log; "" while there is none."""
-        found = re.findall(pattern, (self._logs / f"{name}.log").read_text(errors="replace"))
-        return found[-1] if found else ""
 
     def kill(self, name: str) -> None:
         """As a power cut would."""

@@ -50,7 +50,7 @@ class OfficeSeen:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Everything that is shown. `phase` is "" while voters ring; `code` lets the first admin into headquarters' page;
+    """Everything that is shown. `phase` is "" while voters ring; `code` lets whoever watches into headquarters' page;
     `road` is a tone and a sentence on the broker; `sound` recordings were kept, and `sound_at_hq` of them are at
     headquarters."""
 
@@ -108,7 +108,7 @@ class _Paint:
 
 def _head(scene: Scene, wide: int, paint: _Paint) -> str:
     right = f"{_cut(scene.phase or 'voters are ringing', wide - 20)}  {_clock(scene.seconds)}"
-    about = f" miscall  HQ lets you in with {scene.code}" if scene.code else " miscall  a district on this machine"
+    about = f" miscall  HQ: name you, code {scene.code}" if scene.code else " miscall  a district on this machine"
     left = about if len(about) + len(right) + 2 <= wide else " miscall"
     gap = " " * max(1, wide - len(left) - len(right) - 1)
     return paint("bold", left[:8]) + paint("dim", left[8:]) + gap + right

@@ -24,7 +24,8 @@ _LOOPBACK = r"(127\.0\.0\.1|\[?::1\]?|localhost):\d+"
 class HqConfig:
     """Headquarters. `store` is "sqlite" or the address of a PostgreSQL database; `shards` are those that this receiver
     owns; `listen` is "" when the page is switched off; `origin` is where a proxy with TLS shows it,
-    "https://hq.example.org", or "" when browsers come to `listen` itself; `tariff` is what things cost, and `campaigns`
+    "https://hq.example.org", or "" when browsers come to `listen` itself; `second_proof`: must those of strong roles
+    set up a code from their telephone; `tariff` is what things cost, and `campaigns`
     the folder of all campaigns' files, where they are told; `ca`, `cert`, `key` are PEM files for an mqtts broker, or
     None."""
 
@@ -40,6 +41,7 @@ class HqConfig:
     key: Path | None = None
     tariff: Tariff | None = None
     origin: str = ""
+    second_proof: bool = True
     retention: Retention = field(default_factory=Retention)
 
 
@@ -60,6 +62,7 @@ def load(path: Path | str) -> HqConfig:
         cert=_file(hq, "cert", file.parent),
         key=_file(hq, "key", file.parent),
         tariff=tariff.read(top),
+        second_proof=web.text("second_proof", "required", choices=("required", "offered")) == "required",
         origin=web.text("origin", "", pattern=_ORIGIN, allowed='"https://" and the name that browsers ask for').lower(),
         retention=_retention(top.table("retention")),
     )

@@ -3,7 +3,8 @@
 Rules of this room
 - A page is an entry of some module's `ROUTES`, with the roles that may ask for it; an address that is not there, or
   not for this role, answers 404 and 403, and one that needs a sign-in leads to it. Nothing else decides who may what.
-- Who must sign in with two proofs (roles.STRONG) sets up the second one before anything else.
+- Who must sign in with two proofs (roles.STRONG) sets up the second one before anything else, unless hq.toml says
+  that it is only offered.
 - A POST carries the session's token (`csrf`) in its form, besides the Origin that the gate asks for.
 - A store that cannot be read is a page that says so, never an error 500; what went wrong is told without any value.
 """
@@ -100,7 +101,7 @@ def _answered(ask: Ask, page: Page) -> Response:
             return _turned_away(ask)
         if page.method == "POST" and ask.session and not _own(ask):
             return ask.page("refused.html", 403, words=ask._("This form is too old. Go back, load the page anew."))
-        if ask.session and ask.session.owes and not page.path.startswith(OWED):
+        if ask.session and ask.owes and not page.path.startswith(OWED):
             return ask.go(SECOND)
         return page.handler(ask)
     except Refused as why:

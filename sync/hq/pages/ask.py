@@ -70,6 +70,11 @@ class Ask:
         return self.session.user if self.session else User(0, "", "")
 
     @property
+    def owes(self) -> bool:
+        """Must a second proof be set up before anything else?"""
+        return bool(self.session and self.session.owes and self.config.second_proof)
+
+    @property
     def query(self) -> Mapping[str, str]:
         """What stands behind the ? of the address."""
         return self.request.query_params

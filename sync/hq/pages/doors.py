@@ -123,6 +123,11 @@ def _own_list(ask: Ask, store: int, seq: int) -> bool:
     return lists.may_reveal(ask.desk, ask.user, store, seq, ask.now_ms)
 
 
+def _must(ask: Ask) -> bool:
+    """Is a second proof asked of this role?"""
+    return ask.config.second_proof and ask.user.role in STRONG
+
+
 def _me(ask: Ask, status: int = 200, why: str = "") -> Response:
     assert ask.session
     account = accounts.one(ask.desk, ask.user.id)
@@ -132,14 +137,14 @@ def _me(ask: Ask, status: int = 200, why: str = "") -> Response:
     ]
     return ask.page(
         "me.html", status, why=why, account=account, languages=catalogue.names(), browsers=browsers,
-        second=bool(account["totp"]), must=ask.user.role in STRONG,
+        second=bool(account["totp"]), must=_must(ask),
     )  # fmt: skip
 
 
 def _second(ask: Ask, status: int = 200, why: str = "") -> Response:
     account = accounts.one(ask.desk, ask.user.id)
     return ask.page(
-        "second.html", status, why=why, there=bool(account["totp"]), must=ask.user.role in STRONG,
+        "second.html", status, why=why, there=bool(account["totp"]), must=_must(ask),
         typed=second.typed(account["totp_next"]),
         left=codes.left(ask.desk, ask.user.id, codes.RECOVERY, ask.now_ms),
     )  # fmt: skip
