@@ -1,7 +1,7 @@
 """What each metric must say of a slice: the oracle's facts, put together as the formulae of the metrics have it.
 
-Each entry gives (value, n, low, high), shorter where the rest does not matter, or the rows of a table; `None` in place of
-a value is "cannot be told of nobody". Which filters a metric cannot be told by is in NOT_BY.
+Each entry gives (value, n, low, high), shorter where the rest does not matter, or the rows of a table; `None` in place
+of a value is "cannot be told of nobody". Which filters a metric cannot be told by is in NOT_BY.
 """
 
 from __future__ import annotations
@@ -85,7 +85,10 @@ def drop_off(s: Sliced) -> list[tuple[Any, ...]]:
     return sorted((*key, *row) for key, row in nodes.items() if any(row))
 
 
-def answered(s: Sliced, holds: Callable[[oracle.Talk], bool], of: Callable[[oracle.Talk], bool] = lambda _: True) -> Told:
+Holds = Callable[[oracle.Talk], bool]
+
+
+def answered(s: Sliced, holds: Holds, of: Holds = lambda _: True) -> Told:
     mine = [talk for talk in s.talks if of(talk)]
     return part(sum(map(holds, mine)), len(mine))
 
@@ -209,6 +212,6 @@ COUNTED = (
     "reply-60", "reply-held", "calls", "withheld",
 )  # fmt: skip
 NOT_BY: dict[str, set[str]] = {
-    **dict.fromkeys(EXPECTED, _COARSE), **dict.fromkeys(COUNTED, _TALLY), **dict.fromkeys(CASES, set()),
+    **dict.fromkeys(EXPECTED, _COARSE), **dict.fromkeys(COUNTED, _TALLY), **{name: set() for name in CASES},
     "referendum": {"tag", "language", "campaign"},
 }  # fmt: skip

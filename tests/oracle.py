@@ -9,10 +9,9 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from statistics import median
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -100,7 +99,10 @@ class Facts:
     tariff: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
-def facts(ledgers: Iterable[tuple[int, Seat, list[Row]]], issues: Mapping[str, tuple[str, str, str]], now_ms: int) -> Facts:
+Issues = Mapping[str, tuple[str, str, str]]  # campaign -> issue, option, policy
+
+
+def facts(ledgers: Iterable[tuple[int, Seat, list[Row]]], issues: Issues, now_ms: int) -> Facts:
     """What rows tell, thing by thing."""
     found = Facts([], [], [], issues, now_ms)
     for store, seat, rows in ledgers:
@@ -120,8 +122,8 @@ def facts(ledgers: Iterable[tuple[int, Seat, list[Row]]], issues: Mapping[str, t
                 continue
             left = [one for one in mine.values() if one.about.get("call") == seq]
             steps = [{"what": one.now.state, "node": "", "key": "", **one.about} for one in left if one.kind == "step"]
-            told = [one.about["language"] for one in left
-                    if one.kind in ("answer", "recording", "case", "consent") and one.about.get("language")]  # fmt: skip
+            words = [one for one in left if one.kind in ("answer", "recording", "case", "consent")]
+            told = [one.about["language"] for one in words if one.about.get("language")]
             talk = Talk(thing, told[-1] if told else seat.language, steps)
             found.talks.append(talk)
             found.steps += [(thing, step) for step in steps]
@@ -184,7 +186,8 @@ class Sliced:
 
     @property
     def replies(self) -> list[Thing]:
-        return [one for one in self.letters if one.before and one.before.kind == "call" and one.now.state != "cancelled"]
+        after_calls = [one for one in self.letters if one.before and one.before.kind == "call"]
+        return [one for one in after_calls if one.now.state != "cancelled"]
 
     @property
     def callers(self) -> set[str]:

@@ -24,6 +24,7 @@ from sync import wire
 
 START_MS = int(datetime(2026, 11, 23, 20, 0, tzinfo=ZoneInfo("Asia/Kolkata")).timestamp() * 1000)
 MINUTE = 60_000
+MEMORY = "/dev/shm"  # a folder that no disk slows down, where there is one
 BOOT = "5d1f0c9a7be34482"
 
 
@@ -142,7 +143,9 @@ class Line:
                 self.stamp, caller, self.seat.campaign, text, mark, language=language, opt_out=stop
             ))  # fmt: skip
         elif act.what == "no-more":
-            self.book(at_ms, lambda: self.ledger.keep_call(self.stamp, caller, "missed", self.seat.campaign, None, True))
+            self.book(at_ms, lambda: self.ledger.keep_call(
+                self.stamp, caller, "missed", self.seat.campaign, None, True
+            ))  # fmt: skip
         elif act.what == "order":
             self.book(at_ms, lambda: self.order(caller, dice))
         else:
@@ -159,16 +162,18 @@ class Line:
 
     def letter(self, seq: int, fate: str, dice: Sequence[int]) -> None:
         """What becomes of a queued letter."""
-        at = self.now_ms + 1000 * dice[2] + 37 * dice[3]
+        at, late = self.now_ms + 1000 * dice[2] + 37 * dice[3], 300_000 * dice[4]
         states: dict[str, list[tuple[int, str, str]]] = {
             "queued": [],
             "sent": [(0, "sending", ""), (2500, "sent", "")],
             "delivered": [(0, "sending", ""), (2500, "sent", ""), (60_000 * dice[4], "delivered", "")],
             "failed": [(0, "sending", ""), (900, "failed", "no credit")],
             "unknown": [(0, "sending", ""), (900, "unknown", "the modem did not say")],
-            "held": [(0, "held", "quiet hours"), (300_000 * dice[4], "sending", ""), (300_000 * dice[4] + 900, "sent", "")],
+            "held": [(0, "held", "quiet hours"), (late, "sending", ""), (late + 900, "sent", "")],
             "cancelled": [(0, "cancelled", "opted out")],
-            "retried": [(0, "sending", ""), (900, "queued", "no prompt"), (11_000, "sending", ""), (12_000, "sent", "")],
+            "retried": [
+                (0, "sending", ""), (900, "queued", "no prompt"), (11_000, "sending", ""), (12_000, "sent", "")
+            ],
         }  # fmt: skip
         for later, state, why in states[fate]:
             self.book(at + later, lambda state=state, why=why: self.ledger.set_state(self.stamp, seq, state, why))  # type: ignore[misc]
@@ -235,7 +240,8 @@ class Line:
                 break
             steps.append((ms + 10, [("enter", node, "")] if place else [("heard", "start", "")]))
             if roll < 30:
-                steps.append((ms + 20, [(("no-input", "invalid", "speech")[roll % 3], node, "7" if roll % 3 == 1 else "")]))
+                what = ("no-input", "invalid", "speech")[roll % 3]
+                steps.append((ms + 20, [(what, node, "7" if what == "invalid" else "")]))
             elif roll < 60:
                 steps.append((ms + 20, [("heard", node, ""), ("key", node, str(roll % 3 + 1))]))
                 if node == "vote":
@@ -348,7 +354,7 @@ class World:
 @contextmanager
 def world(happened: Sequence[Act]) -> Iterator[World]:
     """A world in a folder of its own."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=MEMORY if Path(MEMORY).is_dir() else None) as folder:
         made = World(Path(folder), happened)
         try:
             yield made

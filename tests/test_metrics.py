@@ -1,217 +1,169 @@
-"""Every metric, from either store, is what the oracle makes of the rows themselves; and broken ones are caught."""
+"""Every metric, from either store, is what the oracle makes of the rows themselves."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, assume, example, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from sync.hq import rollups, sql
-from sync.hq.metrics import METRICS, Figure, Given, Slice, Tariff, breakdown, compare, compute, queries
-from tests import expected, oracle, rolling, streams
+from sync.hq import sql
+from sync.hq.metrics import BY, METRICS, Figure, Given, Slice, breakdown, compare, compute, queries
+from tests import expected, metering, oracle, streams
+from tests.metering import BUSY, DAY0, TARIFF, WEEKS, Stores, alike, check, fill, happened, refused, slices
 from tests.postgres import Server, needs_postgres, postgres  # noqa: F401
 
-ISSUES = {"support": ("subsidy", "support", "last"), "oppose": ("subsidy", "oppose", "last")}
-POLICIES = ("first", "last", "void-if-both")
-DAY0 = oracle.local(streams.START_MS, "Asia/Kolkata")[0]
-TARIFF = Tariff(0.5, 1.25, 90.0, "INR")
-WARDS = {"nashik-07/l1": "ward 3", "nashik-07/l2": "ward 3", "pune-02/l1": "ward 9"}
-DESK = """
-CREATE TABLE outcome (campaign TEXT NOT NULL, goal TEXT NOT NULL, caller TEXT NOT NULL, at_ms INTEGER NOT NULL) STRICT;
-CREATE TABLE line_ward (box TEXT NOT NULL, line TEXT NOT NULL, ward TEXT NOT NULL) STRICT;
-CREATE TABLE desk_thing (store_id INTEGER NOT NULL, seq INTEGER NOT NULL, kind TEXT NOT NULL, state TEXT NOT NULL,
-    contacted_ms INTEGER, version INTEGER NOT NULL) STRICT;
-"""
-SLOW = settings(deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
+SLOW = settings(deadline=None, suppress_health_check=list(HealthCheck), phases=set(Phase) - {Phase.shrink})
 
 
 @pytest.fixture
-def stores() -> Iterator[tuple[sql.Db, sql.Db]]:
-    made = [sql.adopt(sqlite3.connect(":memory:", isolation_level=None)) for _ in range(2)]
-    rolling.build(made[0])
-    made[1].build(DESK)
-    yield made[0], made[1]
+def stores() -> Iterator[Stores]:
+    made = metering.in_memory()
+    yield made
     for db in made:
         db.close()
 
 
 @pytest.fixture
-def server_stores(postgres: Server) -> Iterator[tuple[sql.Db, sql.Db]]:  # noqa: F811
-    made = [sql.postgres(postgres.database()) for _ in range(2)]
-    rolling.build(made[0])
-    made[1].build(DESK)
-    yield made[0], made[1]
+def server_stores(postgres: Server) -> Iterator[Stores]:  # noqa: F811
+    made = metering.build(*(sql.postgres(postgres.database()) for _ in range(2)))
+    yield made
     for db in made:
         db.close()
 
 
-# ------------------------------------------------------------------------------------- what happens
-
-FILTERS = {
-    "district": ("nashik", "recife"), "box": ("nashik-07", "recife-01"), "line": ("nashik-07/l2", "pune-02/l1"),
-    "channel": ("radio", "poster"), "ward": ("ward 3", "ward 9"), "campaign": ("support", "ask", "water"),
-    "issue": ("subsidy",), "language": ("hi", "pt"), "tag": ("water", "roads"), "clean": (True,),
-}  # fmt: skip
-
-
-@st.composite
-def slices(draw: st.DrawFn) -> Slice:
-    """A window with at most three filters."""
-    first, span = draw(st.integers(-1, 8)), draw(st.sampled_from([0, 1, 3, 9, 30]))
-    names = draw(st.lists(st.sampled_from(sorted(FILTERS)), max_size=3, unique=True))
-    filters: dict[str, Any] = {name: draw(st.sampled_from(FILTERS[name])) for name in names}
-    return Slice(first=DAY0 + first, last=DAY0 + first + span, **filters)
-
-
-outcomes = st.lists(
-    st.tuples(
-        st.sampled_from(["support", "oppose", "ask", "water"]), st.sampled_from(["registered", "attended", "pledged"]),
-        st.sampled_from([one.number for one in streams.CALLERS[:8]]), st.integers(-1, 12),
-    ),
-    max_size=12, unique_by=lambda one: one[:3],
-)  # fmt: skip
-
-
-@st.composite
-def happened(draw: st.DrawFn) -> dict[str, Any]:
-    """What callers do, which policy the issue has, and what headquarters is told besides."""
-    policy, rush = draw(st.sampled_from(POLICIES)), draw(st.integers(0, 9))
-    acts = draw(streams.acts()) + streams.crowd(draw(st.integers(0, 999)), draw(st.sampled_from([0, 30, 90])))
-    if rush == 0:  # one caller rings for an hour
-        acts += [streams.Act(30_000, draw(st.integers(0, 2)), 0, "missed", "none", (50,) * 8) for _ in range(14)]
-    return {
-        "acts": acts, "issues": {name: (*it[:2], policy) for name, it in ISSUES.items()}, "told": draw(outcomes),
-        "desk": draw(st.lists(st.tuples(st.integers(0, 9), st.sampled_from(["assigned", "contacted", "verified"]),
-                                        st.sampled_from([None, 3, 30])), max_size=3)),
-        "later_h": draw(st.integers(0, 40)),
-    }  # fmt: skip
-
-
-def fill(stores: tuple[sql.Db, sql.Db], what: dict[str, Any]) -> oracle.Facts:
-    """All of it into both stores, and as facts for the oracle."""
-    events, desk = stores
-    rolling.empty(events)
-    with streams.world(what["acts"]) as world:
-        ledgers = [(number, line.seat, line.rows) for number, line in enumerate(world.lines, 1)]
-        stored = [line.ledger.store for line in world.lines]
-        now_ms = world.now_ms + what["later_h"] * 3_600_000
-    kept = rollups.Rollups(events, what["issues"])
-    for (number, seat, rows), store in zip(ledgers, stored, strict=True):
-        ledger = rolling.Ledger(
-            number, store, seat.box, seat.line, seat.timezone, seat.district, seat.channel, seat.campaign, seat.language
-        )
-        for first in range(0, len(rows), 70):
-            with events.transaction():
-                rolling.insert(events, ledger, rows[first : first + 70])
-                kept.add(ledger, rows[first : first + 70])
-                kept.settle(now_ms)
-    facts = oracle.facts(ledgers, what["issues"], now_ms)
-    tell(desk, facts, what)
-    return facts
-
-
-def tell(desk: sql.Db, facts: oracle.Facts, what: dict[str, Any]) -> None:
-    """What headquarters is told by people: outcomes, wards, and how cases stand."""
-    facts.tariff = (TARIFF.sms, TARIFF.minute, TARIFF.sim_month)
-    facts.outcomes = [(*one[:3], streams.START_MS + one[3] * oracle.DAY_MS) for one in what["told"]]
-    opened = [one for one in facts.things if one.kind == "case"]
-    facts.desk = {
-        (opened[place].store, opened[place].first.seq): (
-            state, None if hours is None else opened[place].about["opened_ms"] + hours * 3_600_000
-        )
-        for place, state, hours in what["desk"] if place < len(opened)
-    }  # fmt: skip
-    with desk.transaction():
-        for table in ("outcome", "line_ward", "desk_thing"):
-            desk.run(f"DELETE FROM {table}")
-        for campaign, goal, caller, at_ms in facts.outcomes:
-            insert = "INSERT INTO outcome VALUES (:campaign, :goal, :caller, :at_ms)"
-            desk.run(insert, campaign=campaign, goal=goal, caller=caller, at_ms=at_ms)
-        for line, ward in WARDS.items():
-            desk.run("INSERT INTO line_ward VALUES (:box, :line, :ward)", **dict(zip(("box", "line"), line.split("/"))), ward=ward)
-        for (store, seq), (state, at) in facts.desk.items():
-            insert = "INSERT INTO desk_thing VALUES (:store, :seq, 'case', :state, CAST(:at AS INTEGER), 1)"
-            desk.run(insert, store=store, seq=seq, state=state, at=at)
-
-
-# ------------------------------------------------------------------------------------------ is it so
-
-
-def same(figure: Figure, told: Any) -> None:
-    """The figure says what the oracle does."""
-    if isinstance(told, list):
-        assert rows_of(figure) == [tuple(pytest.approx(x, abs=1e-9) if isinstance(x, float) else x for x in row) for row in told]
-        return
-    had = (figure.value, figure.n, figure.low, figure.high)[: len(told)]
-    for mine, its in zip(had, told, strict=True):
-        assert mine == (pytest.approx(its, rel=1e-6, abs=1e-9) if isinstance(its, float) else its), (had, told)
-    assert (figure.value is None) == bool(figure.why)
-
-
-def rows_of(figure: Figure) -> list[tuple[Any, ...]]:
-    """A table's rows as the oracle has them."""
-    if figure.rows and hasattr(figure.rows[0], "policy"):
-        return sorted(
-            (o.issue, o.option, o.voters, o.share, o.low, o.high, o.loss, o.biased, o.raw, o.nameless, o.first, o.last,
-             o.single, o.conflicts)
-            for o in figure.rows
-        )  # fmt: skip
-    names = ("campaign", "node", "entered", "no_input", "invalid", "hung_up", "keyed", "spoke", "heard")
-    return [tuple(row[name] for name in names) for row in figure.rows]
-
-
-def refused(figure: Figure) -> bool:
-    return any(words in figure.why for words in (
-        "not told by", "mixture", "not in a part", "whole boxes", "taken out", "within all", "not part of", "told by issue",
-        "in several",
-    ))  # fmt: skip
-
-
-def check(stores: tuple[sql.Db, sql.Db], facts: oracle.Facts, asked: Slice, names: Sequence[str]) -> int:
-    """Each figure of the slice is right, or rightly refused; how many were told."""
-    given_ = Given(facts.now_ms, facts.issues, stores[1], TARIFF)
-    figures, sliced = compute(stores[0], asked, names, given_), oracle.Sliced(facts, asked)
-    places = sum(bool(getattr(asked, name)) for name in ("district", "box", "line", "channel", "ward"))
-    told = 0
-    for name in names:
-        filters = {f for f in ("campaign", "issue", "tag", "language") if getattr(asked, f)}
-        must = bool(filters & expected.NOT_BY[name]) or (asked.clean and name not in expected.NUMBERED)
-        if refused(figures[name]):
-            assert must or places or asked.clean or {"campaign", "issue"} <= filters, (name, asked, figures[name].why)
-            continue
-        assert not must, (name, asked)
-        told += 1
-        try:
-            same(figures[name], expected.EXPECTED[name](sliced))
-        except AssertionError as error:
-            raise AssertionError(f"{name} of {asked}: {error}") from error
-    return told
-
-
-@pytest.fixture(autouse=True)
-def _wards() -> None:
-    oracle.WARDS.update(WARDS)
-
-
-@settings(SLOW, max_examples=30)
+@settings(SLOW, max_examples=20)
 @given(happened(), st.lists(slices(), min_size=5, max_size=5))
-def test_sqlite_says_what_the_rows_say(stores: tuple[sql.Db, sql.Db], what: dict[str, Any], asked: list[Slice]) -> None:
+def test_sqlite_says_what_the_rows_say(stores: Stores, what: dict[str, Any], asked: list[Slice]) -> None:
     facts = fill(stores, what)
-    for one in (Slice(DAY0, DAY0 + 30), *asked):
+    for one in (WEEKS, *asked):
         check(stores, facts, one, list(expected.EXPECTED))
 
 
 @needs_postgres
-@settings(SLOW, max_examples=6)
+@settings(SLOW, max_examples=5)
 @given(happened(), st.lists(slices(), min_size=5, max_size=5))
 def test_postgresql_says_what_the_rows_say(
-    server_stores: tuple[sql.Db, sql.Db], what: dict[str, Any], asked: list[Slice]
+    server_stores: Stores, what: dict[str, Any], asked: list[Slice]
 ) -> None:
     facts = fill(server_stores, what)
-    for one in (Slice(DAY0, DAY0 + 30), *asked):
+    for one in (WEEKS, *asked):
         check(server_stores, facts, one, list(expected.EXPECTED))
+
+
+# ---------------------------------------------------------------------------------------- broken down
+
+
+def group(asked: Slice, by: str, key: str) -> Slice:
+    """The slice that one group of a breakdown is."""
+    narrowed: dict[str, Any] = {"first": int(key), "last": int(key)} if by == "day" else {by: key}
+    return replace(asked, **narrowed)
+
+
+@settings(SLOW, max_examples=8)
+@given(happened(), slices(), st.sampled_from(BY))
+def test_each_group_of_a_breakdown_is_its_own_slice(
+    stores: Stores, what: dict[str, Any], asked: Slice, by: str
+) -> None:
+    """What a breakdown tells of a group is what is told of that group alone; groups that it does not tell are empty."""
+    facts = fill(stores, what)
+    told = Given(facts.now_ms, stores[1], TARIFF)
+    names = [name for name in expected.EXPECTED if name != "referendum" or by != "day"]  # a loss is the window's
+    for one in (WEEKS, asked):
+        groups = breakdown(stores[0], one, by, names, told)
+        for key, figures in groups.items():
+            if by == "hour" or not key or (by != "day" and getattr(one, by) not in ("", key)):
+                continue  # nothing can be asked of those alone
+            alone = compute(stores[0], group(one, by, key), names, told)
+            for name in names:
+                if not refused(figures[name]) and not refused(alone[name]):
+                    assert alike(figures[name], alone[name]), (name, by, key, one, figures[name], alone[name])
+
+
+def test_hours_add_up_to_the_day(stores: Stores) -> None:
+    facts = fill(stores, BUSY)
+    told = Given(facts.now_ms, stores[1], TARIFF)
+    hours = breakdown(stores[0], WEEKS, "hour", ("calls", "callers", "capture", "completion"), told)
+    assert list(hours) == sorted(hours, key=int)
+    for hour, figures in hours.items():
+        calls = [one for one in oracle.Sliced(facts, WEEKS).calls if one.hour == int(hour)]
+        assert figures["calls"].value == len(calls)
+        assert figures["callers"].value is None and "not told by hour" in figures["callers"].why
+    assert sum(figures["calls"].value or 0 for figures in hours.values()) == compute(
+        stores[0], WEEKS, ("calls",), told
+    )["calls"].value  # fmt: skip
+
+
+# ----------------------------------------------------------------------------------- what pages show
+
+
+def test_a_metric_is_given_again_by_its_queries(stores: Stores) -> None:
+    facts = fill(stores, BUSY)
+    told = Given(facts.now_ms, stores[1], TARIFF)
+    asked = Slice(DAY0, DAY0 + 9, campaign="support", district="nashik")
+    for name in METRICS:
+        for query in queries(stores[0], asked, name, told):
+            at_desk = "FROM outcome" in query.sql
+            assert not re.search(r"\bevent\b", query.sql), name
+            (stores[1] if at_desk else stores[0]).rows(query.sql, query.values)
+        assert METRICS[name].meaning.endswith(".") and METRICS[name].title
+    (query,) = queries(stores[0], asked, "calls", told)
+    assert stores[0].row(query.sql, query.values) == {
+        "key": "", "calls": compute(stores[0], asked, ("calls",), told)["calls"].value
+    }  # fmt: skip
+
+
+def test_two_weeks_compared(stores: Stores) -> None:
+    facts = fill(stores, BUSY)
+    told = Given(facts.now_ms, stores[1], TARIFF)
+    one, other = Slice(DAY0, DAY0 + 2), Slice(DAY0 + 3, DAY0 + 5)
+    names = ("calls", "callers", "completion", "cost", "availability")
+    changes = compare(stores[0], one, other, names, told)
+    first, second = (compute(stores[0], each, names, told) for each in (one, other))
+    for name, change in changes.items():
+        assert (change.one, change.other) == (first[name], second[name])
+    calls = changes["calls"]
+    assert calls.by == (calls.other.value or 0) - (calls.one.value or 0) != 0
+    assert changes["availability"].by is None and changes["availability"].one.why
+
+
+def test_what_is_not_there_is_said(stores: Stores) -> None:
+    fill(stores, BUSY)
+    bare = compute(stores[0], WEEKS, METRICS, Given(streams.START_MS))
+    assert bare["registered"].value is None and "desk" in bare["registered"].why
+    assert "tariff" in bare["cost"].why and bare["availability"].value is None
+    assert compute(stores[0], Slice(ward="ward 3"), ("calls",), Given(0))["calls"].why
+    empty = compute(stores[0], Slice(DAY0 - 99, DAY0 - 90), METRICS, Given(0, stores[1], TARIFF))
+    for name, figure in empty.items():
+        assert (figure.value in (None, 0)) and (figure.value == 0) != bool(figure.why), (name, figure)
+
+
+def test_how_far_headquarters_is_behind(stores: Stores) -> None:
+    """The worst ledger that is written now counts; a replaced one only while rows of it are missing."""
+    facts = fill(stores, BUSY)
+    events = stores[0]
+
+    def lag(asked: Slice = WEEKS) -> Figure:
+        return compute(events, asked, ("sync-lag",), Given(facts.now_ms))["sync-lag"]
+
+    events.run("DELETE FROM store")
+    assert "no box" in lag().why
+    known = {row["store_id"]: row for row in events.rows("SELECT * FROM place")}
+    for number, place in known.items():
+        events.run(
+            "INSERT INTO store (id, store, box, line, hwm, last, complete_ms, chain, admitted_ms, seen_ms)"
+            " VALUES (:id, :store, :box, :line, 50, 50, :done, :chain, 0, 0)",
+            id=number, store=f"s{number}", box=place["box"], line=place["line"], done=facts.now_ms - 1000 * number,
+            chain=b"",
+        )  # fmt: skip
+    assert (lag().value, lag().n) == (6, 0)
+    assert lag(Slice(box="nashik-07")).value == 3
+    events.run("UPDATE store SET last = 57, complete_ms = :at WHERE id = 2", at=facts.now_ms - 90_000)
+    assert (lag().value, lag().n) == (90, 7)
+    assert lag(Slice(district="recife")).value == 6
+    events.run("UPDATE store SET complete_ms = NULL WHERE id = 6")
+    assert "never been complete" in lag(Slice(district="recife")).why and lag(Slice(box="nashik-07")).value == 90

@@ -1,4 +1,4 @@
-"""The arithmetic of the metrics against published tables and numbers worked by hand, and wrong formulae caught by them."""
+"""The arithmetic of the metrics against published tables and numbers worked by hand, which catch wrong formulae."""
 
 from __future__ import annotations
 

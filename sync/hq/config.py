@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from edge import settings
 from edge.config import LISTEN
 from edge.config import ConfigError as ConfigError  # whoever loads, catches it here
+from sync.hq import tariff
+from sync.hq.tariff import Tariff
 
 ALL_SHARDS = frozenset(range(64))
 _SHARDS = r"\d\d(-\d\d)?(,\d\d(-\d\d)?)*"
@@ -33,6 +35,7 @@ class HqConfig:
     cert: Path | None = None
     key: Path | None = None
     origin: str = ""
+    tariff: Tariff | None = None
 
 
 def load(path: Path | str) -> HqConfig:
@@ -51,6 +54,7 @@ def load(path: Path | str) -> HqConfig:
         cert=_file(hq, "cert", file.parent),
         key=_file(hq, "key", file.parent),
         origin=web.text("origin", "", pattern=_ORIGIN, allowed='"https://" and the name that browsers ask for').lower(),
+        tariff=tariff.read(top),
     )
     if config.listen and not config.origin and not re.fullmatch(_LOOPBACK, config.listen):
         wrong = f'"{config.listen}" can be reached by others, and passwords would cross the network in the clear'

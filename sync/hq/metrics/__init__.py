@@ -6,6 +6,7 @@
     figures       how counters become a figure; pure
     definitions   METRICS: the table of all, with meaning and formula
     asking        compute, breakdown, compare, queries: what a page calls
+    brief         the issues of each district in one week
 
 Every figure is told with the stamp of `reports.complete`: up to when, and for how many boxes, all rows are here.
 """
@@ -14,10 +15,10 @@ from __future__ import annotations
 
 from sync.hq.metrics.asking import Change, Given, breakdown, compare, compute, queries
 from sync.hq.metrics.definitions import METRICS, Metric
-from sync.hq.metrics.figures import Figure, Tariff
+from sync.hq.metrics.figures import Figure
 from sync.hq.metrics.slices import BY, Cannot, Query, Slice
 
 __all__ = [
-    "BY", "METRICS", "Cannot", "Change", "Figure", "Given", "Metric", "Query", "Slice", "Tariff", "breakdown", "compare",
-    "compute", "queries",
+    "BY", "METRICS", "Cannot", "Change", "Figure", "Given", "Metric", "Query", "Slice", "breakdown",
+    "compare", "compute", "queries",
 ]  # fmt: skip

@@ -9,29 +9,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sync.hq.metrics import conversion, load, polls
 from sync.hq.metrics.definitions import METRICS
-from sync.hq.metrics.figures import About, Figure, Tariff
-from sync.hq.metrics.slices import EVER, Cannot, Ground, Issues, Query, Slice, ground
+from sync.hq.metrics.figures import About, Figure
+from sync.hq.metrics.slices import Cannot, Ground, Query, Slice, ground
 from sync.hq.metrics.sources import SOURCES, Groups, Source, rename, within
 from sync.hq.sql import Db
+from sync.hq.tariff import Tariff
 
 ALL: tuple[Source, ...] = (*SOURCES, load.SOURCE, load.LOSSES, polls.SOURCE)
 _OWNER = {counter: source for source in ALL for counter in source.counters}
+_AT_THE_DESK = "SELECT store_id, seq, state, contacted_ms FROM desk_thing WHERE kind = 'case' AND version > 0"
 _UNFLAGGED = ("calls", "numbered", "callers", "newly", *conversion.GOALS)
 _FLAGGED = "flagged calls and callers cannot be taken out of this"
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What asking needs besides the events store: the time, the issues as the roll-ups were given them, the desk's store
-    (outcomes, wards, what became of cases) and the tariff where there are any."""
+    """What asking needs besides the events store: the time, and where there are any the desk's store (outcomes, wards,
+    what became of cases) and the tariff."""
 
     now_ms: int
-    issues: Issues = field(default_factory=dict)
     desk: Db | None = None
     tariff: Tariff | None = None
 
@@ -93,7 +94,7 @@ class _Told:
 
     def __init__(self, events: Db, asked: Slice, by: str, given: Given, names: Iterable[str]) -> None:
         self._events, self._asked, self._by, self._given = events, asked, by, given
-        self._ground: Ground = ground(events, given.issues, wards(given.desk))
+        self._ground: Ground = ground(events, wards(given.desk))
         self.groups: Groups = {}
         self.refused: dict[str, str] = {}
         self._whole: dict[str, Any] = {}
@@ -150,8 +151,7 @@ class _Told:
         counters = {**self._whole, **self.groups.get(key, {})}
         if "listed" in counters:
             counters["listed"] = self._as_the_desk_says(counters["listed"])
-        asked = self._asked if not self._by else self._asked.within(self._by, key)
-        about = About(self._given.now_ms, self._policies(), self._given.tariff, _days(asked))
+        about = About(self._given.now_ms, dict(self._ground.issues.values()), self._given.tariff, self._asked.days)
         made = {}
         for name in names:
             metric = METRICS[name]
@@ -162,15 +162,12 @@ class _Told:
             made[name] = metric.make(known, about)
         return made
 
-    def _policies(self) -> Mapping[str, str]:
-        return {issue: policy for issue, _, policy in self._given.issues.values()}
-
     def _as_the_desk_says(self, listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Cases as somebody at the desk has left them, where somebody has."""
         desk = self._given.desk
         if desk is None:
             return listed
-        rows = desk.rows("SELECT store_id, seq, state, contacted_ms FROM desk_thing WHERE kind = 'case' AND version > 0")
+        rows = desk.rows(_AT_THE_DESK)
         known = {(row["store_id"], row["seq"]): row for row in rows}
         return [_standing(case, known.get((case["store_id"], case["seq"]))) for case in listed]
 
@@ -184,16 +181,3 @@ def _standing(case: dict[str, Any], desk: Mapping[str, Any] | None) -> dict[str,
 
 def _empty(counter: str) -> Any:
     return 0 if counter in conversion.GOALS else _OWNER[counter].empty()
-
-
-def _days(asked: Slice) -> int | None:
-    """How many days the window has; None when it has no end."""
-    return None if asked.first <= EVER[0] or asked.last >= EVER[1] else asked.last - asked.first + 1
-
-
-def week(asked: Slice, back: int = 1) -> Slice:
-    """The same slice, so many windows earlier."""
-    days = _days(asked)
-    if days is None:
-        raise Cannot("a window without an end has none before it")
-    return replace(asked, first=asked.first - back * days, last=asked.last - back * days)

@@ -3,8 +3,8 @@
 Rules of this room
 - Asked are the callers of a slice. A caller's first ask of a campaign is her first day there within the window, in the
   zone of the line that she rang; she is converted when an outcome of that campaign lies at most DAYS local days behind.
-- An outcome is a row of the desk's table `outcome` (campaign, goal, caller, at_ms). Only callers who have one are looked
-  up, by their number.
+- An outcome is a row of the desk's table `outcome` (campaign, goal, caller, at_ms). Only callers who have one are
+  looked up, by their number.
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ from functools import lru_cache
 
 from sync.hq import facts, sets, visits
 from sync.hq.metrics.slices import AREAS, Cannot, Ground, Query, Slice, area_of
-from sync.hq.metrics.sources import Counters, Groups
+from sync.hq.metrics.sources import Groups
 from sync.hq.sql import Db
 
 GOALS = ("registered", "attended", "pledged")
 DAYS = 7
 
-_MARKS = "SELECT caller.caller, caller.marks FROM ({given}) AS wanted CROSS JOIN caller WHERE caller.caller = wanted.caller"
+_MARKS = (
+    "SELECT caller.caller, caller.marks FROM ({given}) AS wanted CROSS JOIN caller WHERE caller.caller = wanted.caller"
+)
 
 Outcomes = dict[str, list[tuple[str, str, int]]]  # caller -> campaign, goal, at_ms
 _zone = lru_cache(64)(facts.zone)
@@ -50,7 +52,8 @@ def converted(events: Db, desk: Db | None, ground: Ground, asked: Slice, by: str
     for row in desk.rows(query.sql, query.values):
         mine.setdefault(row["caller"], []).append((row["campaign"], row["goal"], row["at_ms"]))
     campaigns = {row["id"]: row["campaign"] for row in events.rows("SELECT id, campaign FROM campaign")}
-    inside, groups = ground.stores(asked), {}
+    inside = ground.stores(asked)
+    groups: Groups = {}
     for row in sets.fetch(events, _MARKS, {"caller": "TEXT"}, ((caller,) for caller in mine)):
         first = _firsts(visits.unpack(row["marks"]), campaigns, ground, asked, inside, by)
         for group, goals in _reached(first, mine[row["caller"]], ground).items():
@@ -64,7 +67,7 @@ def _firsts(
     marks: visits.Visits, campaigns: Mapping[int, str], ground: Ground, asked: Slice, inside: Iterable[int], by: str
 ) -> dict[tuple[str, str], tuple[int, int]]:
     """(group, campaign) -> the day and the ledger of one caller's first visit within the slice."""
-    calls: Counters = {}
+    calls: dict[int, int] = {}
     for (day, _, _), n in marks.items():
         calls[day] = calls.get(day, 0) + n
     firsts: dict[tuple[str, str], tuple[int, int]] = {}

@@ -42,7 +42,9 @@ def _referendum(c: Counters, about: About) -> Figure:
     return Figure(n=sum(one.voters for one in found), rows=found, why="" if found else "nobody voted")
 
 
-_NO_ALIVE = "boxes send when a line's state changes, and nothing while they have no power: minutes of service cannot be told"
+_NO_ALIVE = (
+    "boxes send when a line's state changes, and nothing while they have no power: minutes of service cannot be told"
+)
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in (
     Metric(
@@ -69,27 +71,27 @@ METRICS: dict[str, Metric] = {metric.name: metric for metric in (
     ),
     Metric(
         "withheld", "Without a number",
-        "Calls without a number that could be rung / calls: hidden by the caller, not told by the network or the modem, or "
-        "a service's.",
+        "Calls without a number that could be rung / calls: hidden by the caller, not told by the network or the "
+        "modem, or a service's.",
         "share", ("calls", "numbered"), _withheld,
     ),
     Metric(
         "load", "Offered load, busiest hour",
-        "Erlangs that were offered to the lines of one box and campaign in their busiest hour of the window: a (1 - B) = "
-        "carried; carried = (calls x 6 s + seconds of talk) / 3600 s. The greatest of all groups.",
+        "Erlangs that were offered to the lines of one box and campaign in their busiest hour of the window: a (1 - "
+        "B) = carried; carried = (calls x 6 s + seconds of talk) / 3600 s. The greatest of all groups.",
         "erlang", ("offered_load",), figures.count("offered_load"),
     ),
     Metric(
         "loss", "Loss estimate",
-        "Calls that found no line free / calls that came: for each hour and group of lines Erlang's B(n, a), with a solved "
-        "from what was carried; n lines of the same box and campaign. With one line B is the carried load. n: calls that "
-        "must have come.",
+        "Calls that found no line free / calls that came: for each hour and group of lines Erlang's B(n, a), with a "
+        "solved from what was carried; n lines of the same box and campaign. With one line B is the carried load. "
+        "n: calls that must have come.",
         "share", ("own", "blocked"), figures.lost,
     ),
     Metric(
         "capture", "Capture rate",
-        "Calls that the boxes heard / (those + those that only an operator's alert told of + estimated unseen ones); unseen "
-        "= max(0, heard x B / (1 - B) - told by alerts), hour by hour.",
+        "Calls that the boxes heard / (those + those that only an operator's alert told of + estimated unseen "
+        "ones); unseen = max(0, heard x B / (1 - B) - told by alerts), hour by hour.",
         "share", ("own", "told", "unseen"), figures.capture,
     ),
     Metric(
@@ -99,24 +101,24 @@ METRICS: dict[str, Metric] = {metric.name: metric for metric in (
     ),
     Metric(
         "engagement", "Engagement rate",
-        "Callers with an act beyond the missed call (a valid key, an SMS, half of a call-back heard, a second of speech) / "
-        "callers who were offered one (an answered call, an SMS). A caller counts once in each campaign, on the day and at "
-        "the line of the first offer.",
+        "Callers with an act beyond the missed call (a valid key, an SMS, half of a call-back heard, a second of "
+        "speech) / callers who were offered one (an answered call, an SMS). A caller counts once in each campaign, "
+        "on the day and at the line of the first offer.",
         "share", ("acted", "offered"), figures.interval("acted", "offered", "nobody was offered an act"),
     ),
     *(
         Metric(
             goal, f"Conversion: {goal}",
-            f"Unique callers who {goal} at most 7 local days after the first ask in the window / unique callers asked, who "
-            "are all callers of the window; with Wilson's 95 % interval. Outcomes are imported.",
+            f"Unique callers who {goal} at most 7 local days after the first ask in the window / unique callers "
+            "asked, who are all callers of the window; with Wilson's 95 % interval. Outcomes are imported.",
             "share", (goal, "callers"), figures.interval(goal, "callers", "nobody was asked"),
         )
         for goal in ("registered", "attended", "pledged")
     ),
     Metric(
         "reply-p50", "Reply, median",
-        "Seconds from the ring until the network took the reply, for the middle one of all due a reply that was never held; "
-        "no reply yet counts as the longest. By the day of the ring.",
+        "Seconds from the ring until the network took the reply, for the middle one of all due a reply that was "
+        "never held; no reply yet counts as the longest. By the day of the ring.",
         "seconds", ("reply", "due"), figures.waited("reply", "due", 0.5, "no reply was due"),
     ),
     Metric(
@@ -137,8 +139,8 @@ METRICS: dict[str, Metric] = {metric.name: metric for metric in (
     ),
     Metric(
         "callback-5", "Rung back within 5 minutes",
-        "Callers whose first try came less than 300 s after their ring / callers who were tried. Nobody is rung at quiet "
-        "hours, and those who wait for the morning are among the late ones.",
+        "Callers whose first try came less than 300 s after their ring / callers who were tried. Nobody is rung at "
+        "quiet hours, and those who wait for the morning are among the late ones.",
         "share", ("callback",), figures.called_back_soon,
     ),
     Metric(
@@ -233,26 +235,26 @@ METRICS: dict[str, Metric] = {metric.name: metric for metric in (
     ),
     Metric(
         "opt-outs", "Opt-out rate",
-        "Different callers who opted out in the window / callers to whom a box had written or spoken by its end, in each "
-        "campaign.",
+        "Different callers who opted out in the window / callers to whom a box had written or spoken by its end, in "
+        "each campaign.",
         "share", ("opted_out", "messaged"), figures.ratio("opted_out", "messaged", "nobody was written to"),
     ),
     Metric(
         "referendum", "Referendum",
-        "Share of an option: u / sum of u, its voters by the issue's policy; votes by number and by key alike. The range "
-        "goes to the share of u / (1 - B), B the loss of the lines where the votes came in. Biased: a loss over 5 %, or "
-        "two options more than 3 points apart. Not a scientific poll.",
+        "Share of an option: u / sum of u, its voters by the issue's policy; votes by number and by key alike. The "
+        "range goes to the share of u / (1 - B), B the loss of the lines where the votes came in. Biased: a loss "
+        "over 5 %, or two options more than 3 points apart. Not a scientific poll.",
         "table", ("votes", "losses"), _referendum,
     ),
     Metric(
         "availability", "Availability",
-        "Minutes with at least one SIM registered and the box at work / minutes of service. " + _NO_ALIVE.capitalize() + ".",
+        f"Minutes with at least one SIM registered and the box at work / minutes of service. No figure: {_NO_ALIVE}.",
         "share", (), figures.none(_NO_ALIVE),
     ),
     Metric(
         "sync-lag", "Behind",
-        "Seconds since the moment up to which every line's rows are all here; the worst line. n: rows known to be still at "
-        "the boxes.",
+        "Seconds since the moment up to which every line's rows are all here; the worst line. n: rows known to be "
+        "still at the boxes.",
         "seconds", ("marks", "unsent"), figures.lag,
     ),
 )}  # fmt: skip

@@ -2,8 +2,8 @@
 
 Rules of this room
 - A figure that cannot be told is None and says why. A share tells how many it is a share of (`n`).
-- Percentiles of waiting are over all who were due: one who has had nothing yet has waited for ever. A histogram's step is
-  told as its lower end: exact to a second below two minutes, then to ten seconds, then to a minute.
+- Percentiles of waiting are over all who were due: one who has had nothing yet has waited for ever. A histogram's step
+  is told as its lower end: exact to a second below two minutes, then to ten seconds, then to a minute.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sync.hq.metrics import formulae
+from sync.hq.tariff import Tariff
 
 Counters = Mapping[str, Any]
 DAY_MS = 86_400_000
@@ -20,18 +21,8 @@ FIVE_MINUTES_S = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Tariff:
-    """What one SMS part, one minute that we talk in calls of ours, and a month of one SIM's plan cost; [tariff]."""
-
-    sms: float
-    minute: float
-    sim_month: float
-    currency: str
-
-
-@dataclass(frozen=True, slots=True)
 class About:
-    """What figures need besides counters: the time, the policy of each issue, the tariff, and the days of the window."""
+    """What figures need besides counters: the time, each issue's policy, the tariff, and the days of the window."""
 
     now_ms: int
     policies: Mapping[str, str] = field(default_factory=dict)

@@ -1,9 +1,9 @@
 """What lines carried, what must have been offered to them, and what was lost: Erlang's B, hour by hour.
 
 Rules of this room
-- Lines of one box and campaign are taken for one hunt group; n is how many lines of the box took its calls in the window
-  or stand for it now. All hours in which a group heard or placed a call are worked out one by one, for loss is not
-  linear; hours that are alike are told once, with how many they are.
+- Lines of one box and campaign are taken for one hunt group; n is how many lines of the box took its calls in the
+  window or stand for it now. All hours in which a group heard or placed a call are worked out one by one, for loss is
+  not linear; hours that are alike are told once, with how many they are.
 - A call holds its line `formulae.HOLD_S`, and as long as it was talked. Calls that an operator's alert told of
   (recovered) held none.
 - A group's load cannot be divided: a slice must hold whole boxes.

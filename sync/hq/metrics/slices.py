@@ -10,7 +10,7 @@ Rules of this room
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from sync.hq.sql import Db, Row
@@ -18,9 +18,6 @@ from sync.hq.sql import Db, Row
 AREAS = ("line", "box", "channel", "district")  # the narrowest first
 BY = ("campaign", "issue", "tag", "district", "ward", "box", "line", "channel", "language", "hour", "day")
 EVER = (-999_999, 999_999)  # days; before the first there is `visits.NEVER`
-
-
-Issues = Mapping[str, tuple[str, str, str]]  # campaign -> issue, option, policy
 
 
 class Cannot(Exception):
@@ -49,19 +46,16 @@ class Slice:
     def window(self) -> dict[str, object]:
         return {"first": self.first, "last": self.last}
 
+    @property
+    def days(self) -> int | None:
+        """How many days the window has; None when it has no beginning or no end."""
+        return None if self.first <= EVER[0] or self.last >= EVER[1] else self.last - self.first + 1
+
     def only(self, what: str, *more: str) -> None:
         """Refuse every filter but campaign, issue, places and these; `what` is not told by them."""
         for name in ("tag", "language"):
             if getattr(self, name) and name not in more:
                 raise Cannot(f"{what} are not told by {name}")
-
-    def within(self, by: str, key: str) -> Slice:
-        """The same slice, narrowed to one group of a breakdown."""
-        if by == "hour":
-            return self  # a window has all hours: a group's figures of days are those of the window
-        if by == "day":
-            return replace(self, first=int(key), last=int(key))
-        return replace(self, **{by: key})  # type: ignore[arg-type]
 
 
 class Query(NamedTuple):
@@ -73,11 +67,11 @@ class Query(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """`places` of ledgers by id; `issues` by campaign, as the roll-ups were given them; `wards` by <box>/<line>, None
-    where nobody has told any."""
+    """`places` of ledgers by id; of a campaign that is part of one its `issues`: name and policy; `wards` by
+    <box>/<line>, None where nobody has told any."""
 
     places: Mapping[int, Row]
-    issues: Issues = field(default_factory=dict)
+    issues: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     wards: Mapping[str, str] | None = None
 
     def where(self, asked: Slice, alias: str = "t", campaign: bool = True, language: bool = True) -> Query:
@@ -141,16 +135,23 @@ class Ground:
             return "", ""
         for name in AREAS:
             values = {area_of(self.places[number], name) for number in inside}
-            if len(values) == 1 and (value := next(iter(values))) and self.stores(Slice(**{name: value})) == inside:
+            if len(values) == 1 and (value := next(iter(values))) and self.stores(whole(name, value)) == inside:
                 return name, value
         if not inside:
             raise Cannot("no line is within all of these")
         raise Cannot("different callers are counted within one district, box, line or channel, not within a mixture")
 
 
-def ground(db: Db, issues: Issues, wards: Mapping[str, str] | None = None) -> Ground:
-    """What is known now: places by the events store, the rest as it is given."""
-    return Ground({row["store_id"]: row for row in db.rows("SELECT * FROM place")}, issues, wards)
+def ground(db: Db, wards: Mapping[str, str] | None = None) -> Ground:
+    """What the events store knows of places and issues now."""
+    places = {row["store_id"]: row for row in db.rows("SELECT * FROM place")}
+    issues = {row["campaign"]: (row["issue"], row["policy"]) for row in db.rows("SELECT * FROM part")}
+    return Ground(places, issues, wards)
+
+
+def whole(area: str, name: str) -> Slice:
+    """All of a district, box, line or channel."""
+    return Slice(**{area: name})  # type: ignore[arg-type]
 
 
 def area_of(place: Row, name: str) -> str:

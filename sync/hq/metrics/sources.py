@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from sync.hq import distinct, tables
-from sync.hq.metrics.slices import AREAS, EVER, Cannot, Ground, Query, Slice, area_of, place_key
+from sync.hq.metrics.slices import AREAS, EVER, Cannot, Ground, Query, Slice, area_of, place_key, whole
 from sync.hq.sql import Row
 from sync.hq.visits import NEVER
 
@@ -28,8 +28,8 @@ _OF = {"issue": "campaign", "ward": "line"}  # asked by the right one, put toget
 
 
 class Source(NamedTuple):
-    """`ask` makes the query (or raises Cannot), `read` its rows into groups; `counters` are what it can tell, `empty` is
-    a counter of nothing. `own`: its keys are the groups' own names. `whole`: it is asked once for the whole slice."""
+    """`ask` makes the query (or raises Cannot), `read` its rows into groups; `counters` are what it can tell, `empty`
+    is a counter of nothing. `own`: its keys are the groups' own names. `whole`: asked once for the whole slice."""
 
     counters: tuple[str, ...]
     ask: Callable[[Ground, Slice, str, tuple[str, ...]], Query]
@@ -40,7 +40,7 @@ class Source(NamedTuple):
 
 
 def rename(ground: Ground, asked: Slice, by: str) -> Rename:
-    """The groups in which a row's key counts: none, one, or (tags) several. Groups outside of the slice count nowhere."""
+    """The groups in which a row's key counts: none, one, or (tags) several."""
     if by == "issue":
         return lambda key: [ground.issues[key][0]] if key in ground.issues else []
     if by == "ward":
@@ -237,7 +237,7 @@ def _whole(ground: Ground, asked: Slice, by: str) -> None:
     """Refuse a breakdown by areas of which the slice holds only a part."""
     inside = ground.stores(asked)
     for name in {area_of(ground.places[number], by) for number in inside}:
-        if name and not ground.stores(Slice(**{by: name})) <= inside:  # type: ignore[arg-type]
+        if name and not ground.stores(whole(by, name)) <= inside:
             raise Cannot(f"different callers of a {by} are counted in all of it, not in a part")
 
 
@@ -280,7 +280,7 @@ def _things(table: str, columns: str, told: str, grouped: bool = False) -> Calla
 
 
 def _rented(ground: Ground, asked: Slice, by: str, _: tuple[str, ...]) -> Query:
-    """Lines that stand for the slice's campaigns at its places, and the days from the slice's first call to its last."""
+    """Lines that stand for the slice's campaigns at its places, and the days from its first call to its last."""
     asked.only("lines")
     if by:
         raise Cannot("what the SIMs cost is not divided")
@@ -303,7 +303,8 @@ def _road(ground: Ground, asked: Slice, by: str, _: tuple[str, ...]) -> Query:
     sql = (
         f"SELECT {keyed(by, 'ledgers')} AS key, s.hwm, s.last, s.complete_ms\nFROM (SELECT id, hwm, last, complete_ms,"
         " max(id) OVER (PARTITION BY box, line) AS newest FROM store) AS s\n"
-        f"JOIN place AS p ON p.store_id = s.id\nWHERE (s.id = s.newest OR s.hwm < s.last){' AND ' if terms else ''}{terms}"
+        "JOIN place AS p ON p.store_id = s.id\nWHERE (s.id = s.newest OR s.hwm < s.last)"
+        f"{' AND ' if terms else ''}{terms}"
     )
     return Query(sql, values)
 
