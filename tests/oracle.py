@@ -267,7 +267,7 @@ def hours(s: Sliced) -> dict[str, Hours]:
         cell[3] += one.now.seconds if {"talked", "called-back"} & set(one.states) else 0
     found: dict[str, Hours] = defaultdict(Hours)
     for (box, campaign, _, _), (own, told, placed, seconds) in cells.items():
-        carried, n = ((own + placed) * 6 + seconds) / 3600, len(lines[box, campaign])
+        carried, n = ((own + placed) * 6 + seconds) * 1000 // 3600 / 1000, len(lines[box, campaign])
         load = offered(n, carried) if carried else 0.0
         lost = busy_share(n, load) if carried else 0.0
         group = found[f"{box}/{campaign}"]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from sync.hq import acts, rollups, schema, sql, tables, visits, votes
+from sync.hq import acts, rollups, sql, tables, visits, votes
 from sync.wire import WireRow
 
 DAY_MS = 86_400_000
@@ -125,12 +125,26 @@ EVENT = (
 )  # fmt: skip
 
 
+EVENTS = """
+CREATE TABLE box (box TEXT PRIMARY KEY, district TEXT NOT NULL, timezone TEXT NOT NULL) STRICT;
+CREATE TABLE store (
+    id INTEGER PRIMARY KEY, store TEXT NOT NULL UNIQUE, box TEXT NOT NULL, line TEXT NOT NULL, campaign TEXT NOT NULL,
+    language TEXT NOT NULL
+) STRICT;
+CREATE TABLE event (
+    store_id INTEGER NOT NULL, seq INTEGER NOT NULL, "of" INTEGER NOT NULL, kind TEXT NOT NULL,
+    boot TEXT NOT NULL, mono_ms INTEGER NOT NULL, at_ms INTEGER NOT NULL, clock INTEGER NOT NULL,
+    campaign TEXT NOT NULL, caller TEXT NOT NULL, caller_kind TEXT NOT NULL, state TEXT NOT NULL,
+    seconds INTEGER NOT NULL, extra TEXT NOT NULL, hq_ms INTEGER NOT NULL, PRIMARY KEY (store_id, seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX event_of ON event (store_id, "of", seq) WHERE "of" > 0;
+"""
+
+
 def build(db: sql.Db) -> None:
-    """An empty store with its roll-ups."""
+    """An empty store with its roll-ups: of the other tables what roll-ups read of them."""
     with db.transaction():
-        for statement in schema._FIRST.split(";\n"):
-            if any(f"TABLE {name} " in statement for name in ("box", "store", "event")) or "INDEX event" in statement:
-                db.build(statement)
+        db.build(EVENTS)
         db.build(rollups.DDL)
 
 
@@ -141,13 +155,12 @@ def empty(db: sql.Db) -> None:
             db.run(f"DELETE FROM {table}")
         for one in LEDGERS:
             db.run(
-                "INSERT INTO box VALUES (:box, :district, :timezone, '', 0, 0, 0, 3) ON CONFLICT (box) DO NOTHING",
+                "INSERT INTO box VALUES (:box, :district, :timezone) ON CONFLICT (box) DO NOTHING",
                 box=one.box, district=one.district, timezone=one.timezone,
             )  # fmt: skip
             db.run(
-                "INSERT INTO store (id, store, box, line, campaign, channel, language, chain, admitted_ms, seen_ms)"
-                " VALUES (:id, :store, :box, :line, :campaign, '', '', :chain, 0, 0)",
-                id=one.id, store=one.store, box=one.box, line=one.line, campaign=one.campaign, chain=b"",
+                "INSERT INTO store VALUES (:id, :store, :box, :line, :campaign, '')",
+                id=one.id, store=one.store, box=one.box, line=one.line, campaign=one.campaign,
             )  # fmt: skip
         rollups.rebuild(db, ISSUES)
 

@@ -256,6 +256,40 @@ def test_stale_roll_ups_are_made_anew(db: sql.Db, book: Ledger) -> None:
     assert rolling.picture(db) == kept
 
 
+def test_who_is_forgotten_still_counts(db: sql.Db, book: Ledger) -> None:
+    call = book.keep_call(at(1), ASHA, "missed", "yes", REPLY)
+    book.set_state(at(5), call + 1, "sent")
+    book.talked(at(6), call, 9)
+    book.keep_received(at(9), ASHA, "water", "my name is Asha", b"1", opt_out=True)
+    about = {"node": "q", "language": "hi"}
+    book.answer(at(10), ASHA, "water", call, key="1", value="support", issue="fair", **about)
+    book.agree(at(11), ASHA, "water", call, purpose="volunteer", wording="w", **about)
+    take, _ = book.begin_take(at(12), ASHA, "water", call, tags=(), case=True, **about)
+    book.open_grievance(at(13), ASHA, "water", call, take=take, tags=(), opened_ms=1, due_ms=2, letter=None, **about)
+    book.keep_call(at(14), BINA, "missed", "yes")
+    rolled(db, book)
+    counts = [db.rows(f"SELECT * FROM {table}") for table in ("tally", "fresh", "pair", "engagement", "poll")]
+    assert set(rollups.forget(db, ASHA.number, "~1")) == set(tables.WITH_CALLER)
+    event = "UPDATE event SET caller = '~1', extra = replace(extra, 'my name is Asha', '') WHERE caller = :number"
+    db.run(event, number=ASHA.number)
+    kept = rolling.picture(db)
+    assert not any(ASHA.number in str(rows) or "Asha" in str(rows) for rows in kept.values())
+    assert "0000002" in str(kept)
+    with db.transaction():
+        rollups.rebuild(db, rolling.ISSUES)
+    assert rolling.picture(db) == kept
+    assert [db.rows(f"SELECT * FROM {table}") for table in ("tally", "fresh", "pair", "engagement", "poll")] == counts
+    with pytest.raises(ValueError, match="token"):
+        rollups.forget(db, BINA.number, "")
+
+
+def test_every_table_with_a_caller_is_known_and_finds_her_at_once(db: sql.Db) -> None:
+    assert set(tables.WITH_CALLER) == {table for table in tables.ALL if "caller" in tables.columns(table)}
+    for table in tables.WITH_CALLER:
+        plan = db.rows(f"EXPLAIN QUERY PLAN UPDATE {table} SET caller = 'b' WHERE caller = 'a'")
+        assert all(row["detail"].startswith("SEARCH") for row in plan), table
+
+
 def test_a_transaction_that_is_rolled_back_leaves_nothing(db: sql.Db, book: Ledger) -> None:
     book.keep_call(at(1), ASHA, "missed", "water")
     rows: list[WireRow] = [tuple(Row(*row)) for row in book.rows(0, 10)]

@@ -86,7 +86,7 @@ MUTANTS: dict[str, tuple[object, str, Any, tuple[str, ...]]] = {
     "a language that is not looked at": (asking, "ALL", asking_of("calls", without(language="")), ("calls",)),
     "flagged calls left in": (asking, "ALL", asking_of("calls", without(clean=False)), ("calls",)),
     "places that are not looked at": (Ground, "area", lambda _: lambda self, asked: ("", {}), ("calls", "engagement")),
-    "hold times of a second": (formulae, "HOLD_S", lambda _: 1.0, ("load", "loss", "capture")),
+    "hold times of a second": (formulae, "HOLD_S", lambda _: 1, ("load", "loss", "capture")),
     "alerts that do not count": (
         formulae, "unseen", lambda real: lambda calls, lost, recovered: real(calls, lost, 0), ("capture",)),
     "one line for every group": (

@@ -94,7 +94,7 @@ def test_a_referendum_with_a_line_each_is_bent_as_the_field_says() -> None:
     """True 80 : 20 at 200 : 50 calls an hour is recorded as 76.5 : 23.5, and found again."""
     got = [calls * (1 - formulae.erlang_b(1, calls * 6 / 3600)) for calls in (200, 50)]
     assert got[0] / sum(got) == pytest.approx(0.765, abs=0.0005)
-    true = [calls / (1 - formulae.loss(1, formulae.carried_load(calls, 0))) for calls in got]
+    true = [calls / (1 - formulae.loss(1, calls * formulae.HOLD_S / 3600)) for calls in got]
     assert true[0] / sum(true) == pytest.approx(0.8, abs=1e-6)
 
 

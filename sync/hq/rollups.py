@@ -31,7 +31,7 @@ from sync.hq.tables import DDL as DDL  # part of this room's face
 from sync.hq.visits import Moves, Scopes, Visit, Where
 from sync.wire import WireRow
 
-WINDOW = 20_000  # rows replayed at once
+WINDOW, PAGE = 20_000, 200  # rows replayed at once; of one ledger in turn
 
 _PLACES = "SELECT place.* FROM ({given}) AS wanted CROSS JOIN place WHERE place.store_id = wanted.store_id"
 
@@ -156,8 +156,7 @@ class Rollups:
                 marks[caller] = marks[caller] + ends[n] if caller in marks else ends[n]
         if not marks:
             return []
-        told = sets.append(self._db, "caller", {(caller,): line for caller, line in marks.items()})
-        known = {caller: after for (caller,), after in told.items()}
+        known = sets.append(self._db, "caller", marks)
         moves = Moves(self._scoped(known.values()))
         for visit, calls in counted.items():
             moves.first_visits(visit, calls, known)
@@ -210,6 +209,20 @@ class Rollups:
 # ------------------------------------------------------------------------------------------ anew
 
 
+def forget(db: Db, number: str, token: str) -> dict[str, int]:
+    """Put a token in the place of a caller's number, and take away the texts that she wrote: how many rows of each
+    table. The token must be hers alone, and unlike any number; with the same token in `event`, every count stays, also
+    after `rebuild`. A call of hers after that is a new caller's."""
+    if not token or token == number:
+        raise ValueError("a caller who is forgotten needs a token")
+    db.run("UPDATE letter SET text = '' WHERE caller = :number", number=number)
+    changed = (
+        (table, db.run(f"UPDATE {table} SET caller = :token WHERE caller = :number", token=token, number=number))
+        for table in tables.WITH_CALLER
+    )
+    return {table: rows for table, rows in changed if rows}
+
+
 @dataclass(slots=True)
 class _Known:
     """A ledger as the store knows it."""
@@ -242,11 +255,25 @@ def rebuild(db: Db, issues: Issues | None = None) -> None:
         " FROM store LEFT JOIN box ON box.box = store.box ORDER BY store.id"
     )
     sets.put(db, "part", ((campaign, *part) for campaign, part in (issues or {}).items()))
-    rollups = Rollups(db, issues)
-    page = f"SELECT {ROW} FROM event WHERE store_id = :store AND seq > :after ORDER BY seq LIMIT {WINDOW}"
-    for row in ledgers:
-        ledger, after = _Known(**row), 0
-        while rows := [tuple(found.values()) for found in db.rows(page, store=ledger.id, after=after)]:
+    _replay(db, Rollups(db, issues), [_Known(**row) for row in ledgers])
+
+
+def _replay(db: Db, rollups: Rollups, ledgers: Sequence[_Known]) -> None:
+    """A page of each ledger in turn: about in the order of time, in which callers are counted with least trouble."""
+    page = f"SELECT {ROW} FROM event WHERE store_id = :store AND seq > :after ORDER BY seq LIMIT {PAGE}"
+    after, gathered = {ledger.id: 0 for ledger in ledgers}, 0
+    while after:
+        for ledger in ledgers:
+            if ledger.id not in after:
+                continue
+            found = db.rows(page, store=ledger.id, after=after[ledger.id])
+            rows: list[WireRow] = [tuple(row.values()) for row in found]
+            if not rows:
+                del after[ledger.id]
+                continue
             rollups.add(ledger, rows)
-            rollups.settle(0)
-            after = rows[-1][0]
+            after[ledger.id], gathered = rows[-1][0], gathered + len(rows)
+            if gathered >= WINDOW:
+                rollups.settle(0)
+                gathered = 0
+    rollups.settle(0)

@@ -75,25 +75,29 @@ def put(db: Db, table: str, rows: Iterable[Values]) -> None:
     _put(db, table, rows, "set")
 
 
-def append(db: Db, table: str, marks: Mapping[Key, str]) -> dict[Key, str]:
+def append(db: Db, table: str, marks: Mapping[Any, str]) -> dict[Any, str]:
     """Append to the marks of each key: whole lines. Returns the marks, as they are now, of every key that has more than
-    one line; the others are new, with one line. Each row is held until the transaction ends, so that what is made of
-    them is exact whoever else writes."""
-    ordered = sorted(marks)
-    told: dict[Key, str] = {}
+    one line; the others are new, with one line. A key of one column is that value, of several a tuple. Each row is held
+    until the transaction ends, so that what is made of them is exact whoever else writes."""
+    ordered, columns, key = sorted(marks), tables.columns(table), tables.key(table)
+    one = len(key) == 1
+    told: dict[Any, str] = {}
     if db.kind == "sqlite":  # one writer: what is there is read, and cannot change before it is written
-        columns, key = tables.columns(table), tables.key(table)
-        for row in fetch(db, _held(table), {name: columns[name] for name in key}, ordered):
+        keys = [(name,) for name in ordered] if one else ordered
+        for row in fetch(db, _held(table), {name: columns[name] for name in key}, keys):
             *name, had = row.values()
-            told[tuple(name)] = had + marks[tuple(name)]
+            held = name[0] if one else tuple(name)
+            told[held] = had + marks[held]
         told |= {name: text for name, text in marks.items() if text.count("\n") > 1 and name not in told}
-        db.raw.executemany(_upsert(db.kind, table, "append"), [(*name, marks[name]) for name in ordered])
+        rows = [(*name, marks[held]) for name, held in zip(keys, ordered, strict=True)]
+        db.raw.executemany(_upsert(db.kind, table, "append"), rows)
         return told
     for at in range(0, len(ordered), CHUNK):
         part = ordered[at : at + CHUNK]
-        texts = [*zip(*part, strict=True), [marks[name] for name in part]]
+        texts = [*([part] if one else zip(*part, strict=True)), list(map(marks.__getitem__, part))]
         values = {f"c{place}": _END.join(map(str, column)) + _END for place, column in enumerate(texts)}
-        told |= {tuple(name): now for *name, now in map(dict.values, db.rows(_appended(table), values))}
+        for *name, now in map(dict.values, db.rows(_appended(table), values)):
+            told[name[0] if one else tuple(name)] = now
     return told
 
 

@@ -182,6 +182,11 @@ ALL = tuple(re.findall(r"CREATE TABLE (\w+)", DDL))  # in the order in which a t
 DERIVED = tuple(name for name in ALL if name != "campaign")
 
 
+WITH_CALLER = (  # tables in which a number stands, each with an index that finds it
+    "caller", "act", "vote", "talk", "recording", "grievance", "letter", "answer", "consent", "optout",
+)  # fmt: skip
+
+
 @lru_cache(64)
 def columns(table: str) -> dict[str, str]:
     """The columns of one of these tables, with their types, in order."""

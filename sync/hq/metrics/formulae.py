@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 Z95 = 1.959963984540054  # the normal distribution's 97.5 % point
-HOLD_S = 6.0  # how long a missed call holds its line: set-up, ring and release; 4 to 8 s by modem and network
-HOUR_S = 3600.0
+HOLD_S = 6  # how long a missed call holds its line: set-up, ring and release; 4 to 8 s by modem and network
 MOST_OFFERED = 100.0  # erlangs a line: above that the network is so full that no more can be told
 
 
@@ -38,6 +38,7 @@ def erlang_b(lines: int, offered: float) -> float:
     return blocked
 
 
+@lru_cache(20_000)
 def offered_load(lines: int, carried: float) -> float:
     """The erlangs that must have been offered where `lines` carried so many: carried = offered (1 - B).
 
@@ -57,11 +58,6 @@ def offered_load(lines: int, carried: float) -> float:
 def loss(lines: int, carried: float) -> float:
     """Erlang's B of `lines` that carried so many erlangs; with one line it is the carried load itself."""
     return erlang_b(lines, offered_load(lines, carried))
-
-
-def carried_load(calls: float, talk_s: float) -> float:
-    """Erlangs that calls and their talk (seconds) were, within one hour."""
-    return (calls * HOLD_S + talk_s) / HOUR_S
 
 
 def unseen(calls: float, lost: float, recovered: float) -> float:

@@ -5,7 +5,7 @@ Rules of this room
   window or stand for it now. All hours in which a group heard or placed a call are worked out one by one, for loss is
   not linear; hours that are alike are told once, with how many they are.
 - A call holds its line `formulae.HOLD_S`, and as long as it was talked. Calls that an operator's alert told of
-  (recovered) held none.
+  (recovered) held none. A group's load in an hour is told in whole thousandths of an erlang.
 - A group's load cannot be divided: a slice must hold whole boxes.
 """
 
@@ -36,16 +36,17 @@ WITH cell AS (
     SELECT box, campaign, count(*) AS lines FROM member GROUP BY box, campaign
 ), span AS (
     SELECT {key} AS key, p.box, c.campaign, c.day, c.hour, sum(c.calls - c.recovered) AS own,
-        sum(c.recovered) AS recovered, sum(c.placed) AS placed, sum(c.talk_s) AS talk_s
+        {told} AS recovered, sum((c.calls - c.recovered + c.placed) * :hold + c.talk_s) AS seconds
     FROM cell AS c JOIN place AS p ON p.store_id = c.store_id GROUP BY 1, 2, 3, 4, 5
 )
-SELECT s.key, h.lines, s.own, s.recovered, s.placed, s.talk_s, count(*) AS hours
+SELECT s.key, h.lines, CAST(s.seconds AS BIGINT) * 1000 / 3600 AS carried, s.recovered,
+    CASE WHEN s.recovered > 0 THEN s.own ELSE 0 END AS beside, sum(s.own) AS own, count(*) AS hours
 FROM span AS s JOIN hunt AS h ON h.box = s.box AND h.campaign = s.campaign
-WHERE s.own + s.recovered + s.placed + s.talk_s > 0 GROUP BY 1, 2, 3, 4, 5, 6
+WHERE s.recovered > 0 OR s.seconds > 0 GROUP BY 1, 2, 3, 4, 5
 """
 
 
-def _ask(ground: Ground, asked: Slice, by: str, _: tuple[str, ...]) -> Query:
+def _ask(ground: Ground, asked: Slice, by: str, counters: tuple[str, ...]) -> Query:
     asked.only("loads of lines")
     if by not in _KEYS:
         raise Cannot(f"loads of lines are not told by {by}")
@@ -53,7 +54,9 @@ def _ask(ground: Ground, asked: Slice, by: str, _: tuple[str, ...]) -> Query:
     if any(not ground.stores(Slice(box=ground.places[number]["box"])) <= inside for number in inside):
         raise Cannot("the lines of a box share its load: choose whole boxes")
     where = ground.where(asked)
-    return Query(_SQL.format(where=where.sql, key=_KEYS[by]).strip(), where.values)
+    told = "sum(c.recovered)" if {"told", "unseen"} & set(counters) else "0"  # without them more hours are alike
+    sql = _SQL.format(where=where.sql, key=_KEYS[by], told=told).strip()
+    return Query(sql, {**where.values, "hold": formulae.HOLD_S})
 
 
 def _read(rows: Iterable[Row], name: Rename) -> Groups:
@@ -61,15 +64,15 @@ def _read(rows: Iterable[Row], name: Rename) -> Groups:
     the busiest hour of a group."""
     groups: Groups = {}
     for row in rows:
-        carried = formulae.carried_load(row["own"] + row["placed"], row["talk_s"])
-        lost = formulae.loss(row["lines"], carried)
+        lines, carried, told = row["lines"], row["carried"] / 1000, row["recovered"] * row["hours"]
+        lost = formulae.loss(lines, carried)
         for group in name(row["key"]):
             one = groups.setdefault(group, dict.fromkeys(SOURCE.counters, 0.0))
-            one["own"] += row["own"] * row["hours"]
-            one["told"] += row["recovered"] * row["hours"]
-            one["blocked"] += row["hours"] * formulae.unseen(row["own"], lost, 0)
-            one["unseen"] += row["hours"] * formulae.unseen(row["own"], lost, row["recovered"])
-            one["offered_load"] = max(one["offered_load"], formulae.offered_load(row["lines"], carried))
+            one["own"] += row["own"]
+            one["told"] += told
+            one["blocked"] += formulae.unseen(row["own"], lost, 0)
+            one["unseen"] += formulae.unseen(row["own"], lost, told)  # told > 0: these hours are all alike
+            one["offered_load"] = max(one["offered_load"], formulae.offered_load(lines, carried))
     return groups
 
 
