@@ -18,6 +18,7 @@ Rules of the house:
     words.py    words said in place of keys: right, missed and false, by language
     road.py     bytes on the air, receiver, backlog         (voters.py: its callers)
     hq.py       MQTT to committed rows on PostgreSQL, beside INSERT ... ON CONFLICT     (peer.py: that receiver)
+    pages.py    what headquarters' pages wait for, at ten million events    (country.py: that store)
     fleet.py    real lines on simulated modems, a stopwatch at the wire
     report.py   figures, table, latest.json
 """

@@ -23,8 +23,8 @@ ROOT = Path(__file__).parent.parent
 
 PROMISED = """
 demo, box new, box run, box line, box uplink, box page, box export, box status, hq run, hq receive, hq web, hq export,
-hq audit, hq code, hq counts, hq import, hq order, campaign check, campaign try, campaign voice, campaign picture,
-modem sim, modem list, doctor
+hq snapshot, hq audit, hq code, hq counts, hq import, hq order, campaign check, campaign try, campaign voice,
+campaign picture, modem sim, modem list, doctor
 """
 CAMPAIGN = """\
 id = "first"

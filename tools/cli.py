@@ -65,6 +65,11 @@ def _account(parser: Parser) -> None:
     parser.add_argument("name", metavar="NAME", help="the account's name")
 
 
+def _snapshot(parser: Parser) -> None:
+    _hq(parser)
+    parser.add_argument("file", metavar="FILE", help="a new SQLite file; nothing is overwritten")
+
+
 def _order(parser: Parser) -> None:
     _hq(parser)
     parser.add_argument("box", metavar="BOX", help="the box's id")
@@ -167,6 +172,8 @@ COMMANDS = (
     Command("hq web", "the web page", "sync.hq.web:run", _hq, "hq web hq.toml"),
     Command("hq export", "what headquarters holds", "sync.hq.export:run", _exported(*HELD_BY_HQ),
             "hq export hq.toml calls > calls.jsonl"),
+    Command("hq snapshot", "one file for an auditor, its callers keyed", "sync.hq.snapshot:run", _snapshot,
+            "hq snapshot hq.toml audit.db"),
     Command("hq audit", "its log of changes, and whether it is whole", "sync.hq.doors.audit:run", _audit,
             "hq audit hq.toml --quiet"),
     Command("hq code", "a new code to join with, when no admin can give one", "sync.hq.doors.console:run", _account,

@@ -181,7 +181,7 @@ def _args(verb: str, particulars: Sequence[str], campaign: str) -> dict[str, str
 def run(config_path: str, box: str, line: str, verb: str, particulars: Sequence[str]) -> int:
     """`miscall hq order`: 0 when it is written down, 1 after one line on stderr that says what to do."""
     try:
-        number = give(settings.load(config_path), box, line, verb, particulars, _who(), int(time.time() * 1000))
+        number = give(settings.load(config_path), box, line, verb, particulars, who(), int(time.time() * 1000))
     except (settings.ConfigError, Refused, sql.Unavailable) as why:
         print(why, file=sys.stderr)
         return 1
@@ -193,7 +193,8 @@ def run(config_path: str, box: str, line: str, verb: str, particulars: Sequence[
     return 0
 
 
-def _who() -> str:
+def who() -> str:
+    """The user of headquarters' machine who gives a command."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):

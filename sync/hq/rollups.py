@@ -19,10 +19,11 @@ Rules of this room
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from operator import add
+from typing import Any, Protocol
 
 from sync.hq import acts, facts, gather, sets, tables, votes
 from sync.hq.gather import Gathered, Issues, Place
@@ -66,6 +67,7 @@ class Rollups:
         self._campaigns: dict[int, str] = {}
         self._scopes: Scopes | None = None
         self._places: dict[int, Where] = {}
+        self._shared: list[tuple[str, list[sets.Values]]] = []  # rows of all places, to be written last
         self._new: set[int] = set()  # ledgers without a row in `place` so far
 
     def add(self, ledger: Ledger, rows: Sequence[WireRow]) -> None:
@@ -94,7 +96,7 @@ class Rollups:
         """Write what the rows since the last time add."""
         if not self._given:
             return
-        given, self._given = self._given, []
+        given, self._given, self._shared = self._given, [], []
         places = self._frozen(given)
         were = {place.store_id: gather.values(place) for place in places.values()}
         got = Gathered(self._issues)
@@ -109,11 +111,19 @@ class Rollups:
         self._acts(got, numbers)
         self._polls(got)
         sets.add(self._db, "tally", ((*cell, *counts) for cell, counts in got.cells.items() if any(counts)))
+        days = _summed(got.cells, lambda cell: (cell[2], cell[0], cell[1]))
+        sets.add(self._db, "day_tally", ((*key, *counts) for key, counts in days.items() if any(counts)))
         sets.add(self._db, "latency", ((*key, n) for key, n in got.latencies.items() if n))
         sets.add(self._db, "node_tally", ((*key, *counts) for key, counts in got.nodes.items()))
         for table, things in got.written.items():
             sets.put(self._db, table, things)
-        sets.add(self._db, "pair", pairs)  # last: its rows of everything and of a campaign are every receiver's
+        self._everywhere("all_tally", _summed(got.cells, lambda cell: cell[1:]))
+        waits = {key: (n,) for key, n in got.latencies.items()}
+        self._everywhere("all_latency", _summed(waits, lambda key: (key[0], *key[2:])))
+        self._everywhere("all_node", _summed(got.nodes, lambda key: key[1:]))
+        for table, sums in self._shared:  # last: these, and those of `pair` for a campaign, are every receiver's rows
+            sets.add(self._db, table, sums)
+        sets.add(self._db, "pair", pairs)
 
     # ------------------------------------------------------------------------------- who and where
 
@@ -176,6 +186,8 @@ class Rollups:
         for table, sums in (("fresh", moves.fresh), ("flagged", moves.flagged)):
             visits = ((store, names[campaign], day, *n) for (day, store, campaign), n in sums.items() if any(n))
             sets.add(self._db, table, visits)
+        fresh = {(names[campaign], day, store): n for (day, store, campaign), n in moves.fresh.items()}
+        self._everywhere("all_fresh", _summed(fresh, lambda key: key[:2]))
         return moves.pair_rows()
 
     def _scoped(self, told: Iterable[str]) -> Scopes:
@@ -202,6 +214,12 @@ class Rollups:
         names = self._campaigns
         rows = ((store, names[campaign], day, *n) for (store, campaign, day), n in sums.sums.items() if any(n))
         sets.add(self._db, "engagement", rows)
+        told_of = {(names[campaign], day, store): n for (store, campaign, day), n in sums.sums.items()}
+        self._everywhere("all_engagement", _summed(told_of, lambda key: key[:2]))
+
+    def _everywhere(self, table: str, sums: Mapping[sets.Key, Sequence[int]]) -> None:
+        """Sums over all places, kept for the transaction's end: until then nobody waits for their rows."""
+        self._shared.append((table, [(*key, *counts) for key, counts in sums.items() if any(counts)]))
 
     def _polls(self, got: Gathered) -> None:
         polls = votes.Polls()
@@ -214,6 +232,18 @@ class Rollups:
         anew = [(*key, polls.caller(key[0], added, told.get(key, added))) for key, added in marks.items()]
         sets.put(self._db, "vote", [row for row in anew if row[2] is not None])
         sets.add(self._db, "poll", ((*key, *n) for key, n in polls.sums.items() if any(n)))
+
+
+def _summed(
+    counted: Mapping[Any, Sequence[int]], wider: Callable[[sets.Key], sets.Key]
+) -> dict[sets.Key, list[int]]:
+    """Counters put together under wider keys."""
+    sums: dict[sets.Key, list[int]] = {}
+    for key, counts in counted.items():
+        name = wider(key)
+        mine = sums.get(name)
+        sums[name] = list(counts) if mine is None else list(map(add, mine, counts))
+    return sums
 
 
 # ------------------------------------------------------------------------------------------ anew

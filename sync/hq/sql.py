@@ -82,6 +82,16 @@ class Db:
         """All rows of a query."""
         return self._asked(sql, values, named).fetchall()  # type: ignore[no-any-return]
 
+    def each(self, sql: str, values: Mapping[str, object] | None = None, /, **named: object) -> Iterator[Row]:
+        """The rows of a query one by one, in bounded memory; in PostgreSQL within a transaction of the caller's."""
+        if self.kind == "sqlite":
+            yield from self._asked(sql, values, named)
+            return
+        with self.raw.cursor("each") as cursor:
+            cursor.itersize = 2000
+            cursor.execute(translated(sql), {**values, **named} if values else named)
+            yield from cursor
+
     def row(self, sql: str, values: Mapping[str, object] | None = None, /, **named: object) -> Row | None:
         """The first row, if there is one."""
         return self._asked(sql, values, named).fetchone()  # type: ignore[no-any-return]

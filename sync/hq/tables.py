@@ -4,6 +4,7 @@ Rules of this room
 - Tables only, written once for both stores as `sql` wants them. Nothing here is ever truth: `rollups.rebuild` makes all
   of it anew from events, except `campaign`, whose small numbers stay.
 - `day` is a local date as days since 1970-01-01, `hour` its hour; which zone, is frozen in `place`.
+- Keys that windows of days are summed from begin with the day: SQLite keeps a table in the order of its key.
 - A row of counters that has come down to zeros says the same as no row.
 - `caller` is a number in E.164; `marks` are packed (`visits`, `acts`, `votes` read them) and only ever appended to.
 """
@@ -54,16 +55,45 @@ CREATE TABLE tally (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX tally_day ON tally (day, campaign);
 
+-- The same, put together: of a line and day; and of all lines, by the hour. A page asks the shortest that can tell.
+CREATE TABLE day_tally (
+    day INTEGER NOT NULL, store_id INTEGER NOT NULL, campaign TEXT NOT NULL, {_counters(TALLY)},
+    PRIMARY KEY (day, store_id, campaign)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE all_tally (
+    campaign TEXT NOT NULL, day INTEGER NOT NULL, hour INTEGER NOT NULL, language TEXT NOT NULL, {_counters(TALLY)},
+    PRIMARY KEY (campaign, day, hour, language)
+) STRICT, WITHOUT ROWID;
+
+-- And of all lines what later tables tell of each.
+CREATE TABLE all_node (
+    campaign TEXT NOT NULL, day INTEGER NOT NULL, node TEXT NOT NULL, {_counters(NODE)},
+    PRIMARY KEY (campaign, day, node)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE all_fresh (
+    campaign TEXT NOT NULL, day INTEGER NOT NULL, n INTEGER NOT NULL DEFAULT 0, clean INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (campaign, day)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE all_engagement (
+    campaign TEXT NOT NULL, day INTEGER NOT NULL, offered INTEGER NOT NULL DEFAULT 0,
+    acted INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (campaign, day)
+) STRICT, WITHOUT ROWID;
+
 -- How long things took: kind reply, held-reply, callback, first-key or case; `facts.bucket` are the steps.
 CREATE TABLE latency (
     campaign TEXT NOT NULL, store_id INTEGER NOT NULL, day INTEGER NOT NULL, kind TEXT NOT NULL,
     bucket INTEGER NOT NULL, n INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (campaign, store_id, day, kind, bucket)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX latency_day ON latency (kind, day);
+CREATE INDEX latency_store ON latency (store_id, day);
+CREATE TABLE all_latency (
+    campaign TEXT NOT NULL, day INTEGER NOT NULL, kind TEXT NOT NULL, bucket INTEGER NOT NULL,
+    n INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (campaign, day, kind, bucket)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE node_tally (
     store_id INTEGER NOT NULL, campaign TEXT NOT NULL, day INTEGER NOT NULL, node TEXT NOT NULL, {_counters(NODE)},
-    PRIMARY KEY (store_id, campaign, day, node)
+    PRIMARY KEY (day, store_id, campaign, node)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX node_day ON node_tally (campaign, day);
 
@@ -71,9 +101,8 @@ CREATE INDEX node_day ON node_tally (campaign, day);
 CREATE TABLE caller (caller TEXT PRIMARY KEY, marks TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE fresh (
     store_id INTEGER NOT NULL, campaign TEXT NOT NULL, day INTEGER NOT NULL, n INTEGER NOT NULL DEFAULT 0,
-    clean INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (store_id, campaign, day)
+    clean INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (day, store_id, campaign)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX fresh_day ON fresh (day, campaign);
 CREATE INDEX fresh_campaign ON fresh (campaign, day);
 CREATE TABLE pair (
     scope TEXT NOT NULL, topic TEXT NOT NULL, area TEXT NOT NULL, day INTEGER NOT NULL, prev INTEGER NOT NULL,
@@ -84,9 +113,8 @@ CREATE INDEX pair_day ON pair (scope, day);
 -- Rule 56: who rang more than ten times on one local day, and those calls.
 CREATE TABLE flagged (
     store_id INTEGER NOT NULL, campaign TEXT NOT NULL, day INTEGER NOT NULL, callers INTEGER NOT NULL DEFAULT 0,
-    calls INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (store_id, campaign, day)
+    calls INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (day, store_id, campaign)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX flagged_day ON flagged (day);
 
 -- Callers who were offered an act beyond the missed call, by the day of the first offer; and who of them acted.
 CREATE TABLE act (
@@ -94,9 +122,8 @@ CREATE TABLE act (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE engagement (
     store_id INTEGER NOT NULL, campaign TEXT NOT NULL, day INTEGER NOT NULL, offered INTEGER NOT NULL DEFAULT 0,
-    acted INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (store_id, campaign, day)
+    acted INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (day, store_id, campaign)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX engagement_day ON engagement (day);
 
 -- Votes: of a referendum by number or by key, and words to an invitation. A counter lies where and when its vote was.
 CREATE TABLE vote (

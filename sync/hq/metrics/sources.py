@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from sync.hq import distinct, tables
-from sync.hq.metrics.slices import AREAS, EVER, Cannot, Ground, Query, Slice, area_of, place_key, whole
+from sync.hq.metrics.slices import AREAS, EVER, Cannot, Ground, Query, Slice, area_of, place_key
 from sync.hq.sql import Row
 from sync.hq.visits import NEVER
 
@@ -107,10 +107,22 @@ def sums(rows: Iterable[Row], name: Rename) -> Groups:
     return groups
 
 
+def tally(asked: Slice, by: str) -> str:
+    """The shortest of the tables with calls that can tell this."""
+    if everywhere(asked, by):
+        return "all_tally"
+    return "tally" if asked.language or by in ("hour", "language") else "day_tally"
+
+
+def everywhere(asked: Slice, by: str) -> bool:
+    """Is this about all places at once?"""
+    return by not in (*AREAS, "ward") and not asked.ward and not any(getattr(asked, name) for name in AREAS)
+
+
 def _tally(ground: Ground, asked: Slice, by: str, counters: tuple[str, ...]) -> Query:
     asked.only("calls", "language")
     where, key = ground.where(asked), keyed(by, "calls", "day", "hour", "language")
-    found = summed("tally", {name: name for name in counters}, where, key)
+    found = summed(tally(asked, by), {name: name for name in counters}, where, key)
     if not asked.clean:
         return found
     asked.only("flagged calls")
@@ -128,7 +140,8 @@ def _tally(ground: Ground, asked: Slice, by: str, counters: tuple[str, ...]) -> 
 def _engagement(ground: Ground, asked: Slice, by: str, counters: tuple[str, ...]) -> Query:
     asked.only("callers who were offered something")
     key = keyed(by, "callers who were offered something", "day")
-    return summed("engagement", {name: name for name in counters}, ground.where(asked), key)
+    table = "all_engagement" if everywhere(asked, by) else "engagement"
+    return summed(table, {name: name for name in counters}, ground.where(asked), key)
 
 
 def _messaged(ground: Ground, asked: Slice, by: str, _: tuple[str, ...]) -> Query:
@@ -136,7 +149,8 @@ def _messaged(ground: Ground, asked: Slice, by: str, _: tuple[str, ...]) -> Quer
     asked.only("callers who were written to")
     key = keyed(by, "callers who were written to")
     upto = replace(asked, first=EVER[0])
-    return summed("engagement", {"messaged": "offered"}, ground.where(upto), key)
+    table = "all_engagement" if everywhere(asked, by) else "engagement"
+    return summed(table, {"messaged": "offered"}, ground.where(upto), key)
 
 
 def _latency(ground: Ground, asked: Slice, by: str, counters: tuple[str, ...]) -> Query:
@@ -145,7 +159,8 @@ def _latency(ground: Ground, asked: Slice, by: str, counters: tuple[str, ...]) -
     kinds = ", ".join(f"'{name.replace('_', '-')}'" for name in counters)
     place = "\nJOIN place AS p ON p.store_id = t.store_id" if "p." in key else ""
     sql = (
-        f"SELECT {key} AS key, t.kind, t.bucket, sum(t.n) AS n\nFROM latency AS t{place}\n"
+        f"SELECT {key} AS key, t.kind, t.bucket, sum(t.n) AS n\n"
+        f"FROM {'all_latency' if everywhere(asked, by) else 'latency'} AS t{place}\n"
         f"WHERE {where.sql} AND t.kind IN ({kinds})\nGROUP BY 1, 2, 3"
     )
     return Query(sql, where.values)
@@ -169,8 +184,8 @@ def _nodes(ground: Ground, asked: Slice, by: str, _: tuple[str, ...]) -> Query:
     place = "\nJOIN place AS p ON p.store_id = t.store_id" if "p." in key else ""
     counts = ", ".join(f"sum(t.{name}) AS {name}" for name in NODE)
     sql = (
-        f"SELECT {key} AS key, t.campaign, t.node, {counts}\nFROM node_tally AS t{place}\n"
-        f"WHERE {where.sql}\nGROUP BY 1, 2, 3"
+        f"SELECT {key} AS key, t.campaign, t.node, {counts}\n"
+        f"FROM {'all_node' if everywhere(asked, by) else 'node_tally'} AS t{place}\nWHERE {where.sql}\nGROUP BY 1, 2, 3"
     )
     return Query(sql, where.values)
 
@@ -236,9 +251,9 @@ def _topic(ground: Ground, asked: Slice, by: str) -> tuple[str, str]:
 def _whole(ground: Ground, asked: Slice, by: str) -> None:
     """Refuse a breakdown by areas of which the slice holds only a part."""
     inside = ground.stores(asked)
-    for name in {area_of(ground.places[number], by) for number in inside}:
-        if name and not ground.stores(whole(by, name)) <= inside:
-            raise Cannot(f"different callers of a {by} are counted in all of it, not in a part")
+    names = {area_of(ground.places[number], by) for number in inside} - {""}
+    if any(area_of(place, by) in names and number not in inside for number, place in ground.places.items()):
+        raise Cannot(f"different callers of a {by} are counted in all of it, not in a part")
 
 
 def _told(rows: Iterable[Row], name: Rename) -> Groups:
@@ -289,7 +304,8 @@ def _rented(ground: Ground, asked: Slice, by: str, _: tuple[str, ...]) -> Query:
     sql = (
         "SELECT CAST('' AS TEXT) AS key,\n    (SELECT count(*) FROM (SELECT DISTINCT p.box, p.line FROM place AS p\n"
         f"        WHERE {' AND '.join(terms)}) AS q) AS lines,\n"
-        f"    (SELECT max(t.day) - min(t.day) + 1 FROM tally AS t WHERE {where.sql} AND t.calls > 0) AS days"
+        f"    (SELECT max(t.day) - min(t.day) + 1 FROM {tally(asked, by)} AS t\n"
+        f"        WHERE {where.sql} AND t.calls > 0) AS days"
     )
     return Query(sql, {**where.values, **values})
 
