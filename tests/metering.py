@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
-from sync.hq import rollups, sql
+from sync.hq import deskstore, rollups, sql
 from sync.hq.metrics import Figure, Given, Slice, compute
 from sync.hq.tariff import Tariff
 from tests import expected, oracle, rolling, streams
@@ -23,12 +23,6 @@ DAY0 = oracle.local(streams.START_MS, "Asia/Kolkata")[0]
 WEEKS = Slice(DAY0, DAY0 + 30)
 TARIFF = Tariff(0.5, 1.25, 90.0, "INR")
 WARDS = {"nashik-07/l1": "ward 3", "nashik-07/l2": "ward 3", "pune-02/l1": "ward 9"}
-DESK = """
-CREATE TABLE outcome (campaign TEXT NOT NULL, goal TEXT NOT NULL, caller TEXT NOT NULL, at_ms INTEGER NOT NULL) STRICT;
-CREATE TABLE line_ward (box TEXT NOT NULL, line TEXT NOT NULL, ward TEXT NOT NULL) STRICT;
-CREATE TABLE desk_thing (store_id INTEGER NOT NULL, seq INTEGER NOT NULL, kind TEXT NOT NULL, state TEXT NOT NULL,
-    contacted_ms INTEGER, version INTEGER NOT NULL) STRICT;
-"""
 BUSY: dict[str, Any] = {
     "acts": [streams.Act(30_000, 0, 0, "missed", "none", (50,) * 8) for _ in range(14)], "crowd": (7, 170),
     "issues": ISSUES, "later_h": 9, "desk": [(1, "contacted", 3), (3, "verified", 30)],
@@ -36,6 +30,11 @@ BUSY: dict[str, Any] = {
              for goal, day in (("registered", 3), ("attended", 8), ("pledged", 10)) for one in streams.CALLERS[:6]],
 }  # fmt: skip
 oracle.WARDS.update(WARDS)
+_CASE = (
+    "INSERT INTO desk_thing (store_id, seq, name, kind, at_ms, box, line, district, campaign, language, caller,"
+    " reference, said, seconds, words, known_seq, state, contacted_ms, changed_ms, version) VALUES (:store, :seq,"
+    " :name, 'case', 0, '', '', '', '', '', '', '', 0, 0, '', 0, :state, CAST(:at AS BIGINT), 0, 1)"
+)
 
 
 def in_memory() -> Stores:
@@ -46,7 +45,7 @@ def in_memory() -> Stores:
 
 def build(events: sql.Db, desk: sql.Db) -> Stores:
     rolling.build(events)
-    desk.build(DESK)
+    deskstore.migrate(desk)
     return events, desk
 
 
@@ -121,7 +120,8 @@ def fill(stores: Stores, what: dict[str, Any]) -> oracle.Facts:
 def tell(desk: sql.Db, facts: oracle.Facts, what: dict[str, Any]) -> None:
     """What headquarters is told by people: outcomes, wards, and how cases stand."""
     facts.tariff = (TARIFF.sms, TARIFF.minute, TARIFF.sim_month)
-    facts.outcomes = [(*one[:3], streams.START_MS + one[3] * oracle.DAY_MS) for one in what["told"]]
+    once = {one[:3]: one[3] for one in what["told"]}  # one outcome of a goal, campaign and caller
+    facts.outcomes = [(*one, streams.START_MS + day * oracle.DAY_MS) for one, day in once.items()]
     opened = [one for one in facts.things if one.kind == "case"]
     facts.desk = {
         (opened[place].store, opened[place].first.seq): (
@@ -133,14 +133,13 @@ def tell(desk: sql.Db, facts: oracle.Facts, what: dict[str, Any]) -> None:
         for table in ("outcome", "line_ward", "desk_thing"):
             desk.run(f"DELETE FROM {table}")
         for campaign, goal, caller, at_ms in facts.outcomes:
-            insert = "INSERT INTO outcome VALUES (:campaign, :goal, :caller, :at_ms)"
+            insert = "INSERT INTO outcome VALUES (:campaign, :goal, :caller, :at_ms, '', 1)"
             desk.run(insert, campaign=campaign, goal=goal, caller=caller, at_ms=at_ms)
         for line, ward in WARDS.items():
             box, _, name = line.partition("/")
             desk.run("INSERT INTO line_ward VALUES (:box, :line, :ward)", box=box, line=name, ward=ward)
         for (store, seq), (state, at) in facts.desk.items():
-            insert = "INSERT INTO desk_thing VALUES (:store, :seq, 'case', :state, CAST(:at AS BIGINT), 1)"
-            desk.run(insert, store=store, seq=seq, state=state, at=at)
+            desk.run(_CASE, name=f"{store:08x}-{seq}", store=store, seq=seq, state=state, at=at)
 
 
 # ------------------------------------------------------------------------------------------ is it so

@@ -15,7 +15,7 @@ import sqlite_utils
 from hypothesis import HealthCheck, Phase, given, settings
 
 from sync.hq import config as settings_of
-from sync.hq import deskstore, keyed, reports, snapshot, sql, stores, tables
+from sync.hq import keyed, reports, snapshot, sql, stores, tables
 from sync.hq.doors import audit
 from sync.hq.metrics import METRICS, Given, Slice, breakdown, compute
 from sync.hq.schema import migrations
@@ -46,24 +46,9 @@ def live(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
         events, desk = sql.postgres(url), sql.postgres(url)
         desk.run("CREATE SCHEMA desk")
         desk.run("SET search_path = desk, public")
-    yield build(events, desk)
+    yield metering.build(events, desk)
     events.close()
     desk.close()
-
-
-def build(events: sql.Db, desk: sql.Db) -> Stores:
-    """Empty stores; boxes and ledgers have all columns that they have in use."""
-    deskstore.migrate(desk)
-    metering.build(events, desk)
-    whole = sql.adopt(sqlite3.connect(":memory:"))
-    whole.build(snapshot.EVENTS)
-    for table in ("box", "store"):
-        names = {column[0] for column in events.raw.execute(f"SELECT * FROM {table}").description}
-        for row in whole.rows(f"PRAGMA table_info({table})"):
-            if row["name"] not in names:
-                zero = "" if not row["notnull"] else " NOT NULL DEFAULT " + ("0" if row["type"] == "INTEGER" else "''")
-                events.build(f"ALTER TABLE {table} ADD COLUMN {row['name']} {row['type']}{zero}")
-    return events, desk
 
 
 def reader(events: sql.Db) -> sql.Db:
@@ -212,7 +197,7 @@ def kept(name: str, *of: str) -> Callable[[keyed.Keyer, dict[str, str]], Any]:
 def test_a_build_that_forgets_one_column_is_caught(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, column: tuple[str, ...]
 ) -> None:
-    live = build(sql.sqlite(tmp_path / "hq.db"), sql.sqlite(tmp_path / "desk.db"))
+    live = metering.build(sql.sqlite(tmp_path / "hq.db"), sql.sqlite(tmp_path / "desk.db"))
     fill(live, BUSY)
     talkative(live)
     monkeypatch.setattr(keyed.Keyer, "treatments", kept(*column))
@@ -223,7 +208,7 @@ def test_a_build_that_forgets_one_column_is_caught(
 def test_a_build_that_keys_one_table_otherwise_tells_another_figure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    live = build(sql.sqlite(tmp_path / "hq.db"), sql.sqlite(tmp_path / "desk.db"))
+    live = metering.build(sql.sqlite(tmp_path / "hq.db"), sql.sqlite(tmp_path / "desk.db"))
     facts = fill(live, BUSY)
     right = keyed.Keyer.treatments
 
@@ -283,8 +268,6 @@ def office(tmp_path: Path) -> Path:
     (tmp_path / "data").mkdir()
     raw = sqlite3.connect(tmp_path / "data" / "hq.db", isolation_level=None)
     migrations.apply(sqlite_utils.Database(raw))
-    raw.execute("DROP TABLE grievance")
-    sql.adopt(raw).build(tables.DDL)
     raw.close()
     return config
 
