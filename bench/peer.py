@@ -7,6 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sync.hq import pgstore, receiver
+from sync.hq.gather import Issues
 from sync.hq.intake import Group
 from sync.hq.pgstore import PgStore
 
@@ -17,8 +18,8 @@ _INSERT = f"INSERT INTO event_wild VALUES ({', '.join(['%s'] * 15)}) ON CONFLICT
 class PerBatch(PgStore):
     """A table without partitions and with a unique key, filled a row at a time."""
 
-    def __init__(self, url: str, data: Path) -> None:
-        super().__init__(url, data)
+    def __init__(self, url: str, data: Path, issues: Issues | None = None) -> None:
+        super().__init__(url, data, issues=issues)
         self._db.run(_KEY)
 
     def _write(self, group: Group) -> None:
