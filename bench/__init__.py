@@ -17,6 +17,7 @@ Rules of the house:
     sound.py    what a recording weighs on the air
     words.py    words said in place of keys: right, missed and false, by language
     road.py     bytes on the air, receiver, backlog         (voters.py: its callers)
+    pages.py    what headquarters' pages wait for, at ten million events    (country.py: that store)
     fleet.py    real lines on simulated modems, a stopwatch at the wire
     report.py   figures, table, latest.json
 """

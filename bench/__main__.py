@@ -14,7 +14,7 @@ from types import FrameType
 from bench import report
 from bench.storm import SEEDS
 
-NAMES = ("calls", "storm", "peers", "memory", "start", "road", "voice", "hearing", "sound", "words")
+NAMES = ("calls", "storm", "peers", "memory", "start", "road", "pages", "voice", "hearing", "sound", "words")
 WAITING = ("storm", "peers")
 
 
