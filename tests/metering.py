@@ -35,6 +35,11 @@ BUSY: dict[str, Any] = {
     "told": [(campaign, goal, one.number, day) for campaign in ("support", "ask", "water")
              for goal, day in (("registered", 3), ("attended", 8), ("pledged", 10)) for one in streams.CALLERS[:6]],
 }  # fmt: skip
+MARKS = """
+ALTER TABLE store ADD COLUMN hwm INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE store ADD COLUMN last INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE store ADD COLUMN complete_ms INTEGER;
+"""
 oracle.WARDS.update(WARDS)
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sync.hq import sql
 from sync.hq.metrics import BY, METRICS, Figure, Given, Slice, breakdown, compare, compute, queries
 from tests import expected, metering, oracle, streams
-from tests.metering import BUSY, DAY0, TARIFF, WEEKS, Stores, alike, check, fill, happened, refused, slices
+from tests.metering import BUSY, DAY0, MARKS, TARIFF, WEEKS, Stores, alike, check, fill, happened, refused, slices
 from tests.postgres import Server, needs_postgres, postgres  # noqa: F401
 
 SLOW = settings(deadline=None, suppress_health_check=list(HealthCheck), phases=set(Phase) - {Phase.shrink})
@@ -103,6 +103,7 @@ def test_hours_add_up_to_the_day(stores: Stores) -> None:
 
 def test_a_metric_is_given_again_by_its_queries(stores: Stores) -> None:
     facts = fill(stores, BUSY)
+    stores[0].build(MARKS)
     told = Given(facts.now_ms, stores[1], TARIFF)
     asked = Slice(DAY0, DAY0 + 9, campaign="support", district="nashik")
     for name in METRICS:
@@ -133,6 +134,7 @@ def test_two_weeks_compared(stores: Stores) -> None:
 
 def test_what_is_not_there_is_said(stores: Stores) -> None:
     fill(stores, BUSY)
+    stores[0].build(MARKS)
     bare = compute(stores[0], WEEKS, METRICS, Given(streams.START_MS))
     assert bare["registered"].value is None and "desk" in bare["registered"].why
     assert "tariff" in bare["cost"].why and bare["availability"].value is None
@@ -146,6 +148,7 @@ def test_how_far_headquarters_is_behind(stores: Stores) -> None:
     """The worst ledger that is written now counts; a replaced one only while rows of it are missing."""
     facts = fill(stores, BUSY)
     events = stores[0]
+    events.build(MARKS)
 
     def lag(asked: Slice = WEEKS) -> Figure:
         return compute(events, asked, ("sync-lag",), Given(facts.now_ms))["sync-lag"]
@@ -155,10 +158,9 @@ def test_how_far_headquarters_is_behind(stores: Stores) -> None:
     known = {row["store_id"]: row for row in events.rows("SELECT * FROM place")}
     for number, place in known.items():
         events.run(
-            "INSERT INTO store (id, store, box, line, hwm, last, complete_ms, chain, admitted_ms, seen_ms)"
-            " VALUES (:id, :store, :box, :line, 50, 50, :done, :chain, 0, 0)",
+            "INSERT INTO store (id, store, box, line, campaign, language, hwm, last, complete_ms)"
+            " VALUES (:id, :store, :box, :line, '', '', 50, 50, :done)",
             id=number, store=f"s{number}", box=place["box"], line=place["line"], done=facts.now_ms - 1000 * number,
-            chain=b"",
         )  # fmt: skip
     assert (lag().value, lag().n) == (6, 0)
     assert lag(Slice(box="nashik-07")).value == 3
