@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sync.hq import rollups, sql, tables
+from sync.hq import rollups, snapshot, sql, tables
 from sync.wire import WireRow
 from tests import rolling
 
@@ -24,6 +24,7 @@ ISSUES = {"c0": ("subsidy", "support", "last"), "c1": ("subsidy", "oppose", "las
 DAY_MS, HOUR_MS, BATCH = 86_400_000, 3_600_000, 400
 _HOURS = (1, 3, 4, 4, 5, 5, 6, 7, 8, 10, 11, 12, 13, 13, 14, 14, 15, 15)  # UTC; in India from half past six to nine
 _MISSED, _TALK = 4, 12  # rows a call, about
+_OLDER = 'CREATE INDEX event_of ON event (store_id, "of", seq) WHERE "of" > 0;'
 _TELL = "पानी के लिए आपकी आवाज़ दर्ज हुई। STOP लिखें बंद करने के लिए।"
 
 # what a copy of a row has in these columns
@@ -57,7 +58,7 @@ class Told(NamedTuple):
     later_ms: int
     state: str
     seconds: int = 0
-    extra: dict[str, object] = {}  # noqa: RUF012
+    extra: dict[str, object] = {}
 
 
 def ledgers(districts: int) -> list[Ledger]:
@@ -140,7 +141,7 @@ def _letter() -> dict[str, object]:
 
 def replay(db: sql.Db, districts: int, events: int) -> int:
     """Rows through the roll-ups, as receivers would bring them; how many."""
-    rolling.build(db)
+    db.build(snapshot.EVENTS + _OLDER + rollups.DDL)
     own = ledgers(districts)
     streams = {one: rows(one, events // len(own)) for one in own}
     with db.transaction():

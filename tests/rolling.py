@@ -155,11 +155,13 @@ def empty(db: sql.Db) -> None:
             db.run(f"DELETE FROM {table}")
         for one in LEDGERS:
             db.run(
-                "INSERT INTO box VALUES (:box, :district, :timezone) ON CONFLICT (box) DO NOTHING",
+                "INSERT INTO box (box, district, timezone) VALUES (:box, :district, :timezone)"
+                " ON CONFLICT (box) DO NOTHING",
                 box=one.box, district=one.district, timezone=one.timezone,
             )  # fmt: skip
             db.run(
-                "INSERT INTO store VALUES (:id, :store, :box, :line, :campaign, '')",
+                "INSERT INTO store (id, store, box, line, campaign, language)"
+                " VALUES (:id, :store, :box, :line, :campaign, '')",
                 id=one.id, store=one.store, box=one.box, line=one.line, campaign=one.campaign,
             )  # fmt: skip
         rollups.rebuild(db, ISSUES)

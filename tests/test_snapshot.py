@@ -46,11 +46,24 @@ def live(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
         events, desk = sql.postgres(url), sql.postgres(url)
         desk.run("CREATE SCHEMA desk")
         desk.run("SET search_path = desk, public")
-    deskstore.migrate(desk)
-    metering.build(events, desk)
-    yield events, desk
+    yield build(events, desk)
     events.close()
     desk.close()
+
+
+def build(events: sql.Db, desk: sql.Db) -> Stores:
+    """Empty stores; boxes and ledgers have all columns that they have in use."""
+    deskstore.migrate(desk)
+    metering.build(events, desk)
+    whole = sql.adopt(sqlite3.connect(":memory:"))
+    whole.build(snapshot.EVENTS)
+    for table in ("box", "store"):
+        names = {column[0] for column in events.raw.execute(f"SELECT * FROM {table}").description}
+        for row in whole.rows(f"PRAGMA table_info({table})"):
+            if row["name"] not in names:
+                zero = "" if not row["notnull"] else " NOT NULL DEFAULT " + ("0" if row["type"] == "INTEGER" else "''")
+                events.build(f"ALTER TABLE {table} ADD COLUMN {row['name']} {row['type']}{zero}")
+    return events, desk
 
 
 def reader(events: sql.Db) -> sql.Db:
@@ -199,8 +212,7 @@ def kept(name: str, *of: str) -> Callable[[keyed.Keyer, dict[str, str]], Any]:
 def test_a_build_that_forgets_one_column_is_caught(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, column: tuple[str, ...]
 ) -> None:
-    live = metering.build(sql.sqlite(tmp_path / "hq.db"), sql.sqlite(tmp_path / "desk.db"))
-    deskstore.migrate(live[1])
+    live = build(sql.sqlite(tmp_path / "hq.db"), sql.sqlite(tmp_path / "desk.db"))
     fill(live, BUSY)
     talkative(live)
     monkeypatch.setattr(keyed.Keyer, "treatments", kept(*column))
@@ -211,8 +223,7 @@ def test_a_build_that_forgets_one_column_is_caught(
 def test_a_build_that_keys_one_table_otherwise_tells_another_figure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    live = metering.build(sql.sqlite(tmp_path / "hq.db"), sql.sqlite(tmp_path / "desk.db"))
-    deskstore.migrate(live[1])
+    live = build(sql.sqlite(tmp_path / "hq.db"), sql.sqlite(tmp_path / "desk.db"))
     facts = fill(live, BUSY)
     right = keyed.Keyer.treatments
 

@@ -51,7 +51,8 @@ def _ask(ground: Ground, asked: Slice, by: str, counters: tuple[str, ...]) -> Qu
     if by not in _KEYS:
         raise Cannot(f"loads of lines are not told by {by}")
     inside = ground.stores(asked)
-    if any(not ground.stores(Slice(box=ground.places[number]["box"])) <= inside for number in inside):
+    boxes = {ground.places[number]["box"] for number in inside}
+    if any(place["box"] in boxes and number not in inside for number, place in ground.places.items()):
         raise Cannot("the lines of a box share its load: choose whole boxes")
     where = ground.where(asked)
     told = "sum(c.recovered)" if {"told", "unseen"} & set(counters) else "0"  # without them more hours are alike

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from sync.hq import distinct, tables
-from sync.hq.metrics.slices import AREAS, EVER, Cannot, Ground, Query, Slice, area_of, place_key, whole
+from sync.hq.metrics.slices import AREAS, EVER, Cannot, Ground, Query, Slice, area_of, place_key
 from sync.hq.sql import Row
 from sync.hq.visits import NEVER
 
@@ -236,9 +236,9 @@ def _topic(ground: Ground, asked: Slice, by: str) -> tuple[str, str]:
 def _whole(ground: Ground, asked: Slice, by: str) -> None:
     """Refuse a breakdown by areas of which the slice holds only a part."""
     inside = ground.stores(asked)
-    for name in {area_of(ground.places[number], by) for number in inside}:
-        if name and not ground.stores(whole(by, name)) <= inside:
-            raise Cannot(f"different callers of a {by} are counted in all of it, not in a part")
+    names = {area_of(ground.places[number], by) for number in inside} - {""}
+    if any(area_of(place, by) in names and number not in inside for number, place in ground.places.items()):
+        raise Cannot(f"different callers of a {by} are counted in all of it, not in a part")
 
 
 def _told(rows: Iterable[Row], name: Rename) -> Groups:
