@@ -19,9 +19,10 @@ Rules of this room
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from operator import add
+from typing import Any, Protocol
 
 from sync.hq import acts, facts, gather, sets, tables, votes
 from sync.hq.gather import Gathered, Issues, Place
@@ -99,11 +100,18 @@ class Rollups:
         self._acts(got, numbers)
         self._polls(got)
         sets.add(self._db, "tally", ((*cell, *counts) for cell, counts in got.cells.items() if any(counts)))
+        days = _summed(got.cells, lambda cell: (cell[2], cell[0], cell[1]))
+        sets.add(self._db, "day_tally", ((*key, *counts) for key, counts in days.items() if any(counts)))
         sets.add(self._db, "latency", ((*key, n) for key, n in got.latencies.items() if n))
         sets.add(self._db, "node_tally", ((*key, *counts) for key, counts in got.nodes.items()))
         for table, things in got.written.items():
             sets.put(self._db, table, things)
-        sets.add(self._db, "pair", pairs)  # last: its rows of everything and of a campaign are every receiver's
+        # last: these rows, and those of `pair` for everything and for a campaign, are every receiver's
+        hours = _summed(got.cells, lambda cell: cell[1:])
+        sets.add(self._db, "all_tally", ((*key, *counts) for key, counts in hours.items() if any(counts)))
+        waits = _summed({key: (n,) for key, n in got.latencies.items()}, lambda key: (key[0], *key[2:]))
+        sets.add(self._db, "all_latency", ((*key, *n) for key, n in waits.items() if any(n)))
+        sets.add(self._db, "pair", pairs)
 
     # ------------------------------------------------------------------------------- who and where
 
@@ -204,6 +212,18 @@ class Rollups:
         anew = [(*key, polls.caller(key[0], added, told.get(key, added))) for key, added in marks.items()]
         sets.put(self._db, "vote", [row for row in anew if row[2] is not None])
         sets.add(self._db, "poll", ((*key, *n) for key, n in polls.sums.items() if any(n)))
+
+
+def _summed(
+    counted: Mapping[Any, Sequence[int]], wider: Callable[[sets.Key], sets.Key]
+) -> dict[sets.Key, list[int]]:
+    """Counters put together under wider keys."""
+    sums: dict[sets.Key, list[int]] = {}
+    for key, counts in counted.items():
+        name = wider(key)
+        mine = sums.get(name)
+        sums[name] = list(counts) if mine is None else list(map(add, mine, counts))
+    return sums
 
 
 # ------------------------------------------------------------------------------------------ anew

@@ -54,12 +54,27 @@ CREATE TABLE tally (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX tally_day ON tally (day, campaign);
 
+-- The same, put together: of a line and day; and of all lines, by the hour. A page asks the shortest that can tell.
+CREATE TABLE day_tally (
+    day INTEGER NOT NULL, store_id INTEGER NOT NULL, campaign TEXT NOT NULL, {_counters(TALLY)},
+    PRIMARY KEY (day, store_id, campaign)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE all_tally (
+    campaign TEXT NOT NULL, day INTEGER NOT NULL, hour INTEGER NOT NULL, language TEXT NOT NULL, {_counters(TALLY)},
+    PRIMARY KEY (campaign, day, hour, language)
+) STRICT, WITHOUT ROWID;
+
 -- How long things took: kind reply, held-reply, callback, first-key or case; `facts.bucket` are the steps.
 CREATE TABLE latency (
     campaign TEXT NOT NULL, store_id INTEGER NOT NULL, day INTEGER NOT NULL, kind TEXT NOT NULL,
     bucket INTEGER NOT NULL, n INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (campaign, store_id, day, kind, bucket)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX latency_day ON latency (kind, day);
+CREATE INDEX latency_store ON latency (store_id, day);
+CREATE TABLE all_latency (
+    campaign TEXT NOT NULL, day INTEGER NOT NULL, kind TEXT NOT NULL, bucket INTEGER NOT NULL,
+    n INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (campaign, day, kind, bucket)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE node_tally (
     store_id INTEGER NOT NULL, campaign TEXT NOT NULL, day INTEGER NOT NULL, node TEXT NOT NULL, {_counters(NODE)},

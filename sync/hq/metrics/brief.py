@@ -19,7 +19,7 @@ DAYS = 7
 _CALLS = """
 SELECT p.district, coalesce(i.issue, t.campaign) AS topic, sum(t.calls) AS calls, sum(t.cases) AS cases,
     sum(t.yields) AS voices
-FROM tally AS t JOIN place AS p ON p.store_id = t.store_id LEFT JOIN part AS i ON i.campaign = t.campaign
+FROM day_tally AS t JOIN place AS p ON p.store_id = t.store_id LEFT JOIN part AS i ON i.campaign = t.campaign
 WHERE t.day >= :first AND t.day <= :last GROUP BY 1, 2
 """
 _CALLERS = """

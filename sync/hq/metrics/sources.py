@@ -107,10 +107,22 @@ def sums(rows: Iterable[Row], name: Rename) -> Groups:
     return groups
 
 
+def tally(asked: Slice, by: str) -> str:
+    """The shortest of the tables with calls that can tell this."""
+    if everywhere(asked, by):
+        return "all_tally"
+    return "tally" if asked.language or by in ("hour", "language") else "day_tally"
+
+
+def everywhere(asked: Slice, by: str) -> bool:
+    """Is this about all places at once?"""
+    return by not in (*AREAS, "ward") and not asked.ward and not any(getattr(asked, name) for name in AREAS)
+
+
 def _tally(ground: Ground, asked: Slice, by: str, counters: tuple[str, ...]) -> Query:
     asked.only("calls", "language")
     where, key = ground.where(asked), keyed(by, "calls", "day", "hour", "language")
-    found = summed("tally", {name: name for name in counters}, where, key)
+    found = summed(tally(asked, by), {name: name for name in counters}, where, key)
     if not asked.clean:
         return found
     asked.only("flagged calls")
@@ -145,7 +157,8 @@ def _latency(ground: Ground, asked: Slice, by: str, counters: tuple[str, ...]) -
     kinds = ", ".join(f"'{name.replace('_', '-')}'" for name in counters)
     place = "\nJOIN place AS p ON p.store_id = t.store_id" if "p." in key else ""
     sql = (
-        f"SELECT {key} AS key, t.kind, t.bucket, sum(t.n) AS n\nFROM latency AS t{place}\n"
+        f"SELECT {key} AS key, t.kind, t.bucket, sum(t.n) AS n\n"
+        f"FROM {'all_latency' if everywhere(asked, by) else 'latency'} AS t{place}\n"
         f"WHERE {where.sql} AND t.kind IN ({kinds})\nGROUP BY 1, 2, 3"
     )
     return Query(sql, where.values)
@@ -289,7 +302,8 @@ def _rented(ground: Ground, asked: Slice, by: str, _: tuple[str, ...]) -> Query:
     sql = (
         "SELECT CAST('' AS TEXT) AS key,\n    (SELECT count(*) FROM (SELECT DISTINCT p.box, p.line FROM place AS p\n"
         f"        WHERE {' AND '.join(terms)}) AS q) AS lines,\n"
-        f"    (SELECT max(t.day) - min(t.day) + 1 FROM tally AS t WHERE {where.sql} AND t.calls > 0) AS days"
+        f"    (SELECT max(t.day) - min(t.day) + 1 FROM {tally(asked, by)} AS t\n"
+        f"        WHERE {where.sql} AND t.calls > 0) AS days"
     )
     return Query(sql, {**where.values, **values})
 
