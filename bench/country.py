@@ -177,6 +177,10 @@ def copy(db: sql.Db, districts: int, copies: int) -> None:
             if table == "pair":
                 _pairs(db, numbers, copies)
                 continue
+            if not _COPY.keys() & columns.keys():  # shared by all places
+                more = ", ".join(f"{name} = {name} * {copies}" for name in columns if name not in tables.key(table))
+                db.run(f"UPDATE {table} SET {more}")
+                continue
             told = ", ".join(_COPY.get(name, f"t.{name}") for name in columns)
             names = ", ".join(columns)
             db.run(f"INSERT INTO {table} ({names}) SELECT {told} FROM {table} AS t CROSS JOIN ({numbers}) AS k",

@@ -30,6 +30,9 @@ POSTGRES = SETTINGS.replace("shared_buffers = 128MB", "shared_buffers = 1GB") + 
     "\neffective_cache_size = 2GB\nwork_mem = 32MB\nmax_wal_size = 8GB\nrandom_page_cost = 1.1\n"
 )
 ALL = tuple(METRICS)
+_LOAD = {"offered_load", "blocked", "unseen", "losses"}
+PLAIN = tuple(name for name, metric in METRICS.items() if not _LOAD & set(metric.needs))
+LOAD = tuple(name for name in ALL if name not in PLAIN)
 FIRST = ("calls", "callers", "new", "withheld", "reply-60", "breaches", "opt-outs", "sync-lag")
 
 
@@ -49,11 +52,16 @@ PAGES: dict[str, Callable[[sql.Db, int, Given], object]] = {
         breakdown(db, day, "hour", ("calls",), given),
     ),
     "all figures": lambda db, turn, given: compute(db, _window(turn), ALL, given),
+    "figures but those of load": lambda db, turn, given: compute(db, _window(turn), PLAIN, given),
+    "figures of load": lambda db, turn, given: compute(db, _window(turn), LOAD, given),
     "calls by day and hour": lambda db, turn, given: [
         breakdown(db, _window(turn), by, ("calls",), given) for by in ("day", "hour")
     ],
     "one district": lambda db, turn, given: compute(
         db, Slice(_window(turn).first, _window(turn).last, district=f"d{turn % 8}-3"), ALL, given
+    ),
+    "one district, but load": lambda db, turn, given: compute(
+        db, Slice(_window(turn).first, _window(turn).last, district=f"d{turn % 8}-3"), PLAIN, given
     ),
     "one campaign": lambda db, turn, given: compute(
         db, Slice(_window(turn).first, _window(turn).last, campaign=f"c{turn % 8}"), ALL, given
@@ -61,6 +69,9 @@ PAGES: dict[str, Callable[[sql.Db, int, Given], object]] = {
     "by district": lambda db, turn, given: breakdown(db, _window(turn), "district", COLUMNS, given),
     "by campaign": lambda db, turn, given: breakdown(db, _window(turn), "campaign", COLUMNS, given),
     "two periods": lambda db, turn, given: compare(db, _before(_window(turn)), _window(turn), ALL, given),
+    "two periods, but load": lambda db, turn, given: compare(
+        db, _before(_window(turn)), _window(turn), PLAIN, given
+    ),
     "brief": lambda db, turn, given: brief(db, country.FIRST_DAY + 50 - turn % 30),
 }  # fmt: skip
 

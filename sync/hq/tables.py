@@ -4,6 +4,7 @@ Rules of this room
 - Tables only, written once for both stores as `sql` wants them. Nothing here is ever truth: `rollups.rebuild` makes all
   of it anew from events, except `campaign`, whose small numbers stay.
 - `day` is a local date as days since 1970-01-01, `hour` its hour; which zone, is frozen in `place`.
+- Keys that windows of days are summed from begin with the day: SQLite keeps a table in the order of its key.
 - A row of counters that has come down to zeros says the same as no row.
 - `caller` is a number in E.164; `marks` are packed (`visits`, `acts`, `votes` read them) and only ever appended to.
 """
@@ -78,7 +79,7 @@ CREATE TABLE all_latency (
 
 CREATE TABLE node_tally (
     store_id INTEGER NOT NULL, campaign TEXT NOT NULL, day INTEGER NOT NULL, node TEXT NOT NULL, {_counters(NODE)},
-    PRIMARY KEY (store_id, campaign, day, node)
+    PRIMARY KEY (day, store_id, campaign, node)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX node_day ON node_tally (campaign, day);
 
@@ -86,9 +87,8 @@ CREATE INDEX node_day ON node_tally (campaign, day);
 CREATE TABLE caller (caller TEXT PRIMARY KEY, marks TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE fresh (
     store_id INTEGER NOT NULL, campaign TEXT NOT NULL, day INTEGER NOT NULL, n INTEGER NOT NULL DEFAULT 0,
-    clean INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (store_id, campaign, day)
+    clean INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (day, store_id, campaign)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX fresh_day ON fresh (day, campaign);
 CREATE INDEX fresh_campaign ON fresh (campaign, day);
 CREATE TABLE pair (
     scope TEXT NOT NULL, topic TEXT NOT NULL, area TEXT NOT NULL, day INTEGER NOT NULL, prev INTEGER NOT NULL,
@@ -99,9 +99,8 @@ CREATE INDEX pair_day ON pair (scope, day);
 -- Rule 56: who rang more than ten times on one local day, and those calls.
 CREATE TABLE flagged (
     store_id INTEGER NOT NULL, campaign TEXT NOT NULL, day INTEGER NOT NULL, callers INTEGER NOT NULL DEFAULT 0,
-    calls INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (store_id, campaign, day)
+    calls INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (day, store_id, campaign)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX flagged_day ON flagged (day);
 
 -- Callers who were offered an act beyond the missed call, by the day of the first offer; and who of them acted.
 CREATE TABLE act (
@@ -109,9 +108,8 @@ CREATE TABLE act (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE engagement (
     store_id INTEGER NOT NULL, campaign TEXT NOT NULL, day INTEGER NOT NULL, offered INTEGER NOT NULL DEFAULT 0,
-    acted INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (store_id, campaign, day)
+    acted INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (day, store_id, campaign)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX engagement_day ON engagement (day);
 
 -- Votes: of a referendum by number or by key, and words to an invitation. A counter lies where and when its vote was.
 CREATE TABLE vote (

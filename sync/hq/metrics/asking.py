@@ -17,7 +17,7 @@ from sync.hq.metrics.definitions import METRICS
 from sync.hq.metrics.figures import About, Figure
 from sync.hq.metrics.slices import Cannot, Ground, Query, Slice, ground
 from sync.hq.metrics.sources import SOURCES, Groups, Source, rename, within
-from sync.hq.sql import Db
+from sync.hq.sql import Db, Row
 from sync.hq.tariff import Tariff
 
 ALL: tuple[Source, ...] = (*SOURCES, load.SOURCE, load.LOSSES, polls.SOURCE)
@@ -98,6 +98,7 @@ class _Told:
         self.groups: Groups = {}
         self.refused: dict[str, str] = {}
         self._whole: dict[str, Any] = {}
+        self._at_the_desk: dict[tuple[int, int], Row] | None = None
         needs = dict.fromkeys(counter for name in names for counter in METRICS[name].needs)
         for source in ALL:
             if wanted := self._wanted(source, needs):
@@ -164,12 +165,10 @@ class _Told:
 
     def _as_the_desk_says(self, listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Cases as somebody at the desk has left them, where somebody has."""
-        desk = self._given.desk
-        if desk is None:
-            return listed
-        rows = desk.rows(_AT_THE_DESK)
-        known = {(row["store_id"], row["seq"]): row for row in rows}
-        return [_standing(case, known.get((case["store_id"], case["seq"]))) for case in listed]
+        if self._at_the_desk is None:  # once for all groups
+            rows = self._given.desk.rows(_AT_THE_DESK) if self._given.desk is not None else ()
+            self._at_the_desk = {(row["store_id"], row["seq"]): row for row in rows}
+        return [_standing(case, self._at_the_desk.get((case["store_id"], case["seq"]))) for case in listed]
 
 
 def _standing(case: dict[str, Any], desk: Mapping[str, Any] | None) -> dict[str, Any]:
