@@ -66,6 +66,7 @@ class Rollups:
         self._campaigns: dict[int, str] = {}
         self._scopes: Scopes | None = None
         self._places: dict[int, Where] = {}
+        self._shared: list[tuple[str, list[sets.Values]]] = []  # rows of all places, to be written last
         self._new: set[int] = set()  # ledgers without a row in `place` so far
 
     def add(self, ledger: Ledger, rows: Sequence[WireRow]) -> None:
@@ -85,7 +86,7 @@ class Rollups:
         """Write what the rows since the last time add."""
         if not self._given:
             return
-        given, self._given = self._given, []
+        given, self._given, self._shared = self._given, [], []
         places = self._frozen(given)
         were = {place.store_id: gather.values(place) for place in places.values()}
         got = Gathered(self._issues)
@@ -106,11 +107,12 @@ class Rollups:
         sets.add(self._db, "node_tally", ((*key, *counts) for key, counts in got.nodes.items()))
         for table, things in got.written.items():
             sets.put(self._db, table, things)
-        # last: these rows, and those of `pair` for everything and for a campaign, are every receiver's
-        hours = _summed(got.cells, lambda cell: cell[1:])
-        sets.add(self._db, "all_tally", ((*key, *counts) for key, counts in hours.items() if any(counts)))
-        waits = _summed({key: (n,) for key, n in got.latencies.items()}, lambda key: (key[0], *key[2:]))
-        sets.add(self._db, "all_latency", ((*key, *n) for key, n in waits.items() if any(n)))
+        self._everywhere("all_tally", _summed(got.cells, lambda cell: cell[1:]))
+        waits = {key: (n,) for key, n in got.latencies.items()}
+        self._everywhere("all_latency", _summed(waits, lambda key: (key[0], *key[2:])))
+        self._everywhere("all_node", _summed(got.nodes, lambda key: key[1:]))
+        for table, sums in self._shared:  # last: these, and those of `pair` for a campaign, are every receiver's rows
+            sets.add(self._db, table, sums)
         sets.add(self._db, "pair", pairs)
 
     # ------------------------------------------------------------------------------- who and where
@@ -174,6 +176,8 @@ class Rollups:
         for table, sums in (("fresh", moves.fresh), ("flagged", moves.flagged)):
             visits = ((store, names[campaign], day, *n) for (day, store, campaign), n in sums.items() if any(n))
             sets.add(self._db, table, visits)
+        fresh = {(names[campaign], day, store): n for (day, store, campaign), n in moves.fresh.items()}
+        self._everywhere("all_fresh", _summed(fresh, lambda key: key[:2]))
         return moves.pair_rows()
 
     def _scoped(self, told: Iterable[str]) -> Scopes:
@@ -200,6 +204,12 @@ class Rollups:
         names = self._campaigns
         rows = ((store, names[campaign], day, *n) for (store, campaign, day), n in sums.sums.items() if any(n))
         sets.add(self._db, "engagement", rows)
+        told_of = {(names[campaign], day, store): n for (store, campaign, day), n in sums.sums.items()}
+        self._everywhere("all_engagement", _summed(told_of, lambda key: key[:2]))
+
+    def _everywhere(self, table: str, sums: Mapping[sets.Key, Sequence[int]]) -> None:
+        """Sums over all places, kept for the transaction's end: until then nobody waits for their rows."""
+        self._shared.append((table, [(*key, *counts) for key, counts in sums.items() if any(counts)]))
 
     def _polls(self, got: Gathered) -> None:
         polls = votes.Polls()

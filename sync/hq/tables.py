@@ -65,6 +65,20 @@ CREATE TABLE all_tally (
     PRIMARY KEY (campaign, day, hour, language)
 ) STRICT, WITHOUT ROWID;
 
+-- And of all lines what later tables tell of each.
+CREATE TABLE all_node (
+    campaign TEXT NOT NULL, day INTEGER NOT NULL, node TEXT NOT NULL, {_counters(NODE)},
+    PRIMARY KEY (campaign, day, node)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE all_fresh (
+    campaign TEXT NOT NULL, day INTEGER NOT NULL, n INTEGER NOT NULL DEFAULT 0, clean INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (campaign, day)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE all_engagement (
+    campaign TEXT NOT NULL, day INTEGER NOT NULL, offered INTEGER NOT NULL DEFAULT 0,
+    acted INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (campaign, day)
+) STRICT, WITHOUT ROWID;
+
 -- How long things took: kind reply, held-reply, callback, first-key or case; `facts.bucket` are the steps.
 CREATE TABLE latency (
     campaign TEXT NOT NULL, store_id INTEGER NOT NULL, day INTEGER NOT NULL, kind TEXT NOT NULL,

@@ -140,7 +140,8 @@ def _tally(ground: Ground, asked: Slice, by: str, counters: tuple[str, ...]) -> 
 def _engagement(ground: Ground, asked: Slice, by: str, counters: tuple[str, ...]) -> Query:
     asked.only("callers who were offered something")
     key = keyed(by, "callers who were offered something", "day")
-    return summed("engagement", {name: name for name in counters}, ground.where(asked), key)
+    table = "all_engagement" if everywhere(asked, by) else "engagement"
+    return summed(table, {name: name for name in counters}, ground.where(asked), key)
 
 
 def _messaged(ground: Ground, asked: Slice, by: str, _: tuple[str, ...]) -> Query:
@@ -148,7 +149,8 @@ def _messaged(ground: Ground, asked: Slice, by: str, _: tuple[str, ...]) -> Quer
     asked.only("callers who were written to")
     key = keyed(by, "callers who were written to")
     upto = replace(asked, first=EVER[0])
-    return summed("engagement", {"messaged": "offered"}, ground.where(upto), key)
+    table = "all_engagement" if everywhere(asked, by) else "engagement"
+    return summed(table, {"messaged": "offered"}, ground.where(upto), key)
 
 
 def _latency(ground: Ground, asked: Slice, by: str, counters: tuple[str, ...]) -> Query:
@@ -182,8 +184,8 @@ def _nodes(ground: Ground, asked: Slice, by: str, _: tuple[str, ...]) -> Query:
     place = "\nJOIN place AS p ON p.store_id = t.store_id" if "p." in key else ""
     counts = ", ".join(f"sum(t.{name}) AS {name}" for name in NODE)
     sql = (
-        f"SELECT {key} AS key, t.campaign, t.node, {counts}\nFROM node_tally AS t{place}\n"
-        f"WHERE {where.sql}\nGROUP BY 1, 2, 3"
+        f"SELECT {key} AS key, t.campaign, t.node, {counts}\n"
+        f"FROM {'all_node' if everywhere(asked, by) else 'node_tally'} AS t{place}\nWHERE {where.sql}\nGROUP BY 1, 2, 3"
     )
     return Query(sql, where.values)
 
