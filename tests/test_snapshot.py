@@ -51,21 +51,6 @@ def live(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
     desk.close()
 
 
-def build(events: sql.Db, desk: sql.Db) -> Stores:
-    """Empty stores; boxes and ledgers have all columns that they have in use."""
-    deskstore.migrate(desk)
-    metering.build(events, desk)
-    whole = sql.adopt(sqlite3.connect(":memory:"))
-    whole.build(snapshot.EVENTS)
-    for table in ("box", "store"):
-        names = {column[0] for column in events.raw.execute(f"SELECT * FROM {table}").description}
-        for row in whole.rows(f"PRAGMA table_info({table})"):
-            if row["name"] not in names:
-                zero = "" if not row["notnull"] else " NOT NULL DEFAULT " + ("0" if row["type"] == "INTEGER" else "''")
-                events.build(f"ALTER TABLE {table} ADD COLUMN {row['name']} {row['type']}{zero}")
-    return events, desk
-
-
 def reader(events: sql.Db) -> sql.Db:
     """The events store as a page opens it."""
     if events.kind == "sqlite":
