@@ -123,6 +123,7 @@ def shown(
     context = chromium.new_context(viewport=size, color_scheme=scheme)
     if cookie:
         context.add_cookies([{"name": cookie[0], "value": cookie[1], "url": urljoin(address, "/")}])
+    context.set_default_timeout(60_000)
     page = context.new_page()
     foreign: list[str] = []
     console: list[str] = []

@@ -61,6 +61,12 @@ def _filled(desk: Desk, sound: bytes) -> int:
     return case
 
 
+def arrives(page: Any, what: str) -> None:
+    """Wait until a page with this in it is whole: before, no key is heard."""
+    page.wait_for_selector(what)
+    page.wait_for_load_state()
+
+
 def test_resolving_a_grievance_by_keyboard_alone(chromium: Any, desk: Desk, opus: bytes) -> None:
     case = _filled(desk, opus)
     name = f"aaaaaaaa-{case}"
@@ -74,18 +80,18 @@ def test_resolving_a_grievance_by_keyboard_alone(chromium: Any, desk: Desk, opus
         assert "left" in page.inner_text(".one") and page.locator(".one svg path").count() == 1
         for key, state in (("a", "assigned"), ("c", "contacted"), ("r", "resolved")):
             keys.press(key)
-            page.wait_for_selector(f".one .pill:has-text('{state}')")
+            arrives(page, f".one .pill:has-text('{state}')")
         keys.press("t")
         keys.type("pump")
         keys.press("Enter")
-        page.wait_for_selector(".tag.hand:has-text('pump')")
+        arrives(page, ".tag.hand:has-text('pump')")
         desk.boxes.says(case, "verified")
         page.reload()
-        page.wait_for_selector(".one .pill:has-text('verified')")
+        arrives(page, ".one .pill:has-text('verified')")
         keys.press("/")
         keys.type("पानी")
         keys.press("Enter")
-        page.wait_for_selector("text=तीन दिन")
+        arrives(page, "text=तीन दिन")
         assert "q=" not in page.url and page.url.endswith("/desk/search")
     told = [(row["who"], row["did"], row["what"]) for row in desk.office.audit()]
     assert told == [
@@ -103,13 +109,13 @@ def test_rows_are_chosen_and_moved_by_keyboard(chromium: Any, desk: Desk, opus: 
             page.keyboard.press(key)
         assert page.locator("[data-keys]").evaluate("part => part.open")
         page.keyboard.press("a")
-        page.wait_for_selector("text=2 done.")
+        arrives(page, "text=2 done.")
         assert sorted(row["state"] for row in desk.rows()) == ["assigned", "assigned", "new", "new"]
         page.keyboard.press("j")
         page.keyboard.press("t")
         page.keyboard.type("urgent")
         page.keyboard.press("Enter")
-        page.wait_for_selector(".tag.hand:has-text('urgent')")
+        arrives(page, ".tag.hand:has-text('urgent')")
 
 
 def test_a_text_is_counted_while_it_is_written(chromium: Any, desk: Desk, opus: bytes) -> None:
