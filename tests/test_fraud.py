@@ -11,7 +11,7 @@ from sync.hq import fraud, rollups, sql
 from sync.hq.fraud import Call
 from tests import metering, oracle, rolling
 from tests.metering import Stores
-from tests.postgres import Server, postgres  # noqa: F401
+from tests.postgres import Server
 
 NINE = 1_700_000_000_000 // fraud.BUCKET_MS * fraud.BUCKET_MS
 

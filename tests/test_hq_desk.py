@@ -11,9 +11,8 @@ import pytest
 from sync.hq.desk import act, gather, inbox, search, states
 from tests.desk import CALLER, DAY_MS, HOUR_MS, OTHER, Desk, desk, either
 from tests.hq import text_of
-from tests.postgres import postgres
 
-__all__ = ["desk", "either", "postgres"]  # fixtures, used by name
+__all__ = ["desk", "either"]  # fixtures, used by name
 
 NUMBER = re.compile(r"\d{9}")
 

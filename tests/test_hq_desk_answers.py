@@ -20,9 +20,8 @@ from sync.hq.desk import replies, sounds, wave
 from tests.browser import wait_for
 from tests.desk import CALLER, DAY_MS, OTHER, Desk, desk, either
 from tests.hq import text_of
-from tests.postgres import postgres
 
-__all__ = ["desk", "either", "postgres"]  # fixtures, used by name
+__all__ = ["desk", "either"]  # fixtures, used by name
 
 ASKED = wave.Asked("water", "", "", 7, "We have heard you. Office, Nandgaon. STOP: no more", "en")
 

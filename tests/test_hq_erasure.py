@@ -22,9 +22,8 @@ from sync.hq.people.profiles import DAY_MS, PROFILES, Retention
 from sync.hq.store import Store
 from tests import rolling
 from tests.people import ANU, BINA, CHAND, KEY, NOW, People, both
-from tests.postgres import postgres
 
-both, postgres = both, postgres  # the fixtures: `people` on either kind of store
+__all__ = ["both"]  # the fixture `people`, on either kind of store
 LAW = PROFILES["BR"]
 rolling_phases = (Phase.explicit, Phase.generate)  # shrinking such a stream takes minutes
 _ANSWERED = "INSERT INTO ordered VALUES (:box, :number, 'done', '', 0) ON CONFLICT (box, number) DO NOTHING"

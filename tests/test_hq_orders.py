@@ -15,7 +15,6 @@ from sync import wire
 from sync.hq import config as settings
 from sync.hq import orders, sql, stores
 from tests.postgres import Server, needs_postgres
-from tests.postgres import postgres as postgres
 
 NOW = 1_795_000_000_000
 VOTER = "+919876543210"

@@ -18,9 +18,8 @@ from sync.hq.people import importing, outcomes, sheet
 from sync.hq.people.outcomes import COLUMNS
 from sync.hq.people.sheet import Unreadable
 from tests.people import ANU, BINA, NOW, People, both, sqlite_people
-from tests.postgres import postgres
 
-both, postgres = both, postgres  # the fixtures: `people` on either kind of store
+__all__ = ["both"]  # the fixture `people`, on either kind of store
 INDIA = ZoneInfo("Asia/Kolkata")
 
 

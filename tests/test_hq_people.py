@@ -13,9 +13,8 @@ from sync.hq.orders import order
 from sync.hq.people import consents, invitations, lists, stops, suppression, wishes
 from sync.hq.people.profiles import DAY_MS
 from tests.people import ANU, BINA, CHAND, KEY, NOW, People, both
-from tests.postgres import postgres
 
-both, postgres = both, postgres  # the fixtures: `people` on either kind of store
+__all__ = ["both"]  # the fixture `people`, on either kind of store
 
 VOLUNTEER = User(1, "veena", "volunteer", "nashik", "12")
 DESK = User(2, "deepa", "desk")

@@ -24,7 +24,6 @@ from sync.hq import export, sql
 from sync.hq.schema import migrations
 from sync.hq.store import Store
 from tests.hqs import Place, either  # noqa: F401
-from tests.postgres import postgres  # noqa: F401
 
 NOW = 1_795_000_000_000
 

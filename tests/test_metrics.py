@@ -15,7 +15,7 @@ from sync.hq import sql
 from sync.hq.metrics import BY, METRICS, Figure, Given, Slice, breakdown, compare, compute, queries
 from tests import expected, metering, oracle, streams
 from tests.metering import BUSY, DAY0, TARIFF, WEEKS, Stores, alike, check, fill, happened, refused, slices
-from tests.postgres import Server, needs_postgres, postgres  # noqa: F401
+from tests.postgres import Server, needs_postgres
 
 SLOW = settings(deadline=None, suppress_health_check=list(HealthCheck), phases=set(Phase) - {Phase.shrink})
 
@@ -29,7 +29,7 @@ def stores() -> Iterator[Stores]:
 
 
 @pytest.fixture
-def server_stores(postgres: Server) -> Iterator[Stores]:  # noqa: F811
+def server_stores(postgres: Server) -> Iterator[Stores]:
     made = metering.build(*(sql.postgres(postgres.database()) for _ in range(2)))
     yield made
     for db in made:

@@ -10,7 +10,7 @@ from sync.hq import sql
 from sync.hq.metrics import Slice, brief
 from tests import metering, oracle
 from tests.metering import BUSY, DAY0, Stores, fill
-from tests.postgres import Server, postgres  # noqa: F401
+from tests.postgres import Server
 
 ISSUE = {"support": "subsidy", "oppose": "subsidy"}
 

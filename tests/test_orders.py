@@ -23,7 +23,6 @@ from sync.hq import orders as desk
 from sync.hq import receiver, stores
 from sync.hq.store import Store
 from tests.hqs import Place, config_of, either  # noqa: F401
-from tests.postgres import postgres  # noqa: F401
 from tests.test_hq_store import Box
 from tests.test_hq_store import row as ledger_row
 from tests.test_receiver import World, mosquitto, settings, until

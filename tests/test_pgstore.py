@@ -14,7 +14,7 @@ from sync import wire
 from sync.hq import pgstore, sql, stores
 from sync.hq.pgstore import DAY_MS, PgStore
 from tests.hqs import Place, place_of
-from tests.postgres import needs_postgres, postgres  # noqa: F401
+from tests.postgres import needs_postgres
 from tests.test_hq_store import NOW, ROWS, Box, one, row
 
 pytestmark = needs_postgres

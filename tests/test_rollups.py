@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from sync.hq import distinct, facts, gather, older, rollups, sets, sql, tables, visits, votes
 from tests import rolling
-from tests.postgres import needs_postgres, postgres  # noqa: F401
+from tests.postgres import needs_postgres
 from tests.rolling import ISSUES, LEDGERS, Batch
 
 TIMES = int(os.environ.get("MISCALL_PROOF", "0"))

@@ -13,7 +13,7 @@ from bench import voters
 from sync import wire
 from sync.hq.pgstore import PgStore
 from tests.hqs import Place, place_of
-from tests.postgres import needs_postgres, postgres  # noqa: F401
+from tests.postgres import needs_postgres
 from tests.test_hq_store import NOW, SAID, Box, unreadable
 
 pytestmark = needs_postgres

@@ -21,7 +21,7 @@ from sync.hq.metrics import METRICS, Given, Slice, breakdown, compute
 from sync.hq.schema import migrations
 from tests import metering, rolling, streams
 from tests.metering import BUSY, DAY0, TARIFF, WEEKS, Stores, fill, happened
-from tests.postgres import Server, needs_postgres, postgres  # noqa: F401
+from tests.postgres import needs_postgres
 from tools.cli import main
 
 SECRET = b"k" * 32

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from sync.hq import sql
-from tests.postgres import Server, postgres  # noqa: F401
 
 DDL = """
 -- Two kinds of keys; a comment; with a semicolon

@@ -42,7 +42,7 @@ def thing(
     """One thing for a template. `names` are accounts' names by their id."""
     standing = inbox.standing(row)
     return {
-        "id": row["id"], "name": row["name"], "ledger": f"{row['store_id']:08x}", "seq": row["seq"],
+        "id": row["id"], "name": row["name"], "ledger": row["name"].partition("-")[0], "seq": row["seq"],
         "kind": row["kind"], "state": row["state"], "tone": TONES[row["state"]],
         "version": row["version"], "caller": mask(row["caller"]) if row["caller"] else "",
         "repliable": repliable(row["caller"]), "when": clock_time(row["at_ms"], now_ms, where),

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from sync.hq import things
 from sync.hq.doors.roles import REVEAL
 from sync.hq.pages.ask import Ask, Refused
 from sync.hq.sql import Db
@@ -36,7 +37,7 @@ def nothing(ask: Ask, store: int, seq: int) -> bool:
 def reveal(ask: Ask, store: int, seq: int, reason: str, own: Own = nothing) -> str:
     """The number behind a thing, once the log says so. Raises Refused."""
     reason = " ".join(reason.split())
-    thing = f"{store:08x}-{seq}"
+    thing = things.name(ask.events, store, seq)
     if ask.user.role not in REVEAL:
         raise Refused("Your role does not see whole numbers. Ask an admin.")
     if len(reason) < SHORTEST:

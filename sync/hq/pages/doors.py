@@ -6,19 +6,16 @@ words, when that refuses.
 
 from __future__ import annotations
 
-import re
 from urllib.parse import urlsplit
 
 from starlette.responses import Response
 
-from sync.hq import catalogue
+from sync.hq import catalogue, things
 from sync.hq.doors import accounts, codes, reveal, second, sessions, signin
 from sync.hq.doors.roles import ANYONE, REVEAL, SIGNED_IN, STRONG
 from sync.hq.pages.ask import Ask, Page, Refused
 from sync.hq.pages.when import ago
 from sync.hq.people import lists
-
-_THING = re.compile(r"([0-9a-f]{8})-([0-9]{1,15})")
 
 
 def sign_in(ask: Ask) -> Response:
@@ -111,12 +108,13 @@ def second_taken_down(ask: Ask) -> Response:
 
 def revealed(ask: Ask) -> Response:
     """A whole number, once, after its reason was written down."""
-    told = _THING.fullmatch(f"{ask.form.get('store', '')}-{ask.form.get('seq', '')}".lower())
-    if not told:
+    name = f"{ask.form.get('store', '')}-{ask.form.get('seq', '')}"
+    found = things.find(ask.events, name)
+    if found is None:
         raise Refused("There is no such thing.")
-    store, seq = int(told[1], 16), int(told[2])
+    store, seq = found
     number = reveal.reveal(ask, store, seq, ask.form.get("reason", ""), _own_list)
-    return ask.page("revealed.html", number=number, thing=f"{store:08x}-{seq}", back=_back(ask.form.get("back", "")))
+    return ask.page("revealed.html", number=number, thing=name, back=_back(ask.form.get("back", "")))
 
 
 def _own_list(ask: Ask, store: int, seq: int) -> bool:

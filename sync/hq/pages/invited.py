@@ -12,6 +12,7 @@ import secrets
 from starlette.responses import Response
 
 from edge.fold import rfc3339
+from sync.hq import things
 from sync.hq.doors.roles import DESK, EXPORT
 from sync.hq.pages.ask import Ask, Page, Refused
 from sync.hq.people import consents, handing, invitations, shown, suppression, wishes
@@ -42,10 +43,11 @@ def guests(ask: Ask) -> Response:
     title = ask.desk.value("SELECT title FROM invitation WHERE issue = :issue", issue=issue)
     if title is None:
         raise Refused("There is no such invitation.")
+    ledgers = things.ledgers(ask.events)
     said, zone = invitations.guests(ask.events, ask.desk, issue), told.zone(ask.events)
     rows = [
         {**row, "who": ask._(shown.who(row["caller"])), "when": shown.minute(row["at_ms"], zone),
-         "thing": shown.name(row["store_id"], row["seq"])}
+         "thing": f"{ledgers.get(row['store_id'], '')}-{row['seq']}"}
         for row in invitations.listed(said, which)[:SHOWN]
     ]  # fmt: skip
     return ask.page("people_guests.html", issue=issue, name=title, which=which, lists=invitations.LISTED, rows=rows,
@@ -54,20 +56,21 @@ def guests(ask: Ask) -> Response:
 
 def came(ask: Ask) -> Response:
     issue = ask.path["issue"]
-    things = {thing for text in ask.lists.get("thing", ()) if (thing := shown.thing(text))}
-    if not things:
+    ticked = {thing for text in ask.lists.get("thing", ()) if (thing := things.find(ask.events, text))}
+    if not ticked:
         raise Refused("Tick those who came.")
-    with ask.change("marked who came", issue, f"{len(things)} ticked") as desk:
-        new = invitations.attended(ask.events, desk, issue, things, ask.now_ms)
+    with ask.change("marked who came", issue, f"{len(ticked)} ticked") as desk:
+        new = invitations.attended(ask.events, desk, issue, ticked, ask.now_ms)
     return ask.go(f"/invitations/{issue}?list=attended", ask._("{count} more came.", count=new))
 
 
 def take_guests(ask: Ask) -> Response:
     issue, which = ask.path["issue"], ask.form.get("list", "confirmed")
+    ledgers = things.ledgers(ask.events)
     rows = invitations.listed(invitations.guests(ask.events, ask.desk, issue), which)
     told_of = (
         (_number(row["caller"]), row["campaign"], row["value"], rfc3339(row["at_ms"]), "yes" if row["came"] else "no",
-         shown.name(row["store_id"], row["seq"]))
+         f"{ledgers.get(row['store_id'], '')}-{row['seq']}")
         for row in rows
     )  # fmt: skip
     return handing.table(ask, f"guests {issue}", _GUEST, told_of, exact=("number",), note=which)
@@ -83,10 +86,10 @@ def _number(caller: str) -> str:
 def ledger(ask: Ask) -> Response:
     purpose = ask.query.get("purpose", "")
     found = _ledger(ask, purpose) if purpose else None
-    zone = told.zone(ask.events)
+    zone, ledgers = told.zone(ask.events), things.ledgers(ask.events)
     rows = [
         {**row, "who": ask._(shown.who(row["caller"])), "when": shown.minute(row["at_ms"], zone),
-         "thing": shown.name(row["store_id"], row["seq"])}
+         "thing": f"{ledgers.get(row['store_id'], '')}-{row['seq']}"}
         for row in (found.good[:SHOWN] if found else ())
     ]  # fmt: skip
     purposes = [{**row, "last": shown.day(row["last_ms"], zone)} for row in consents.purposes(ask.events)]
@@ -101,10 +104,10 @@ def _ledger(ask: Ask, purpose: str) -> consents.Ledger:
 
 
 def take_consents(ask: Ask) -> Response:
-    purpose = ask.form.get("purpose", "")
+    purpose, ledgers = ask.form.get("purpose", ""), things.ledgers(ask.events)
     rows = (
         (row["caller"], row["purpose"], row["campaign"], rfc3339(row["at_ms"]), row["language"], row["wording"],
-         row["channel"], row["evidence"], shown.name(row["store_id"], row["seq"]))
+         row["channel"], row["evidence"], f"{ledgers.get(row['store_id'], '')}-{row['seq']}")
         for row in _ledger(ask, purpose).good
     )  # fmt: skip
     return handing.table(ask, f"consents {purpose}", consents.COLUMNS, rows, exact=("number",))

@@ -9,9 +9,12 @@ Rules of this room
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
+from datetime import tzinfo
 
 from starlette.responses import Response
 
+from sync.hq import things
 from sync.hq.doors.roles import DESK, EXPORT, LISTS
 from sync.hq.pages import invited, outcomes, privacy
 from sync.hq.pages.ask import Ask, Page, Refused, Tab
@@ -51,7 +54,7 @@ def list_page(ask: Ask) -> Response:
     rows = lists.of_ward(ask.desk, ask.user, ask.now_ms, ask.query.get("ward", ""), state)
     answer = ask.page(
         "people_lists.html",
-        entries=[_entry(ask, row) for row in rows],
+        entries=_entries(ask, rows),
         wards=[] if ask.user.role == "volunteer" else [row["ward"] or lists.NOWHERE for row in all_wards],
         ward=ask.user.ward if ask.user.role == "volunteer" else ask.query.get("ward", ""),
         states=lists.STATES, state=state, numbers=False, expires="",
@@ -60,10 +63,14 @@ def list_page(ask: Ask) -> Response:
     return answer
 
 
-def _entry(ask: Ask, row: Row) -> Row:
-    where = told.zone(ask.events)
+def _entries(ask: Ask, rows: Sequence[Row]) -> list[Row]:
+    ledgers, where = things.ledgers(ask.events), told.zone(ask.events)
+    return [_entry(ask, row, ledgers.get(row["store_id"], ""), where) for row in rows]
+
+
+def _entry(ask: Ask, row: Row, ledger: str, where: tzinfo) -> Row:
     return {
-        **row, "who": ask._(shown.who(row["caller"])), "store": f"{row['store_id']:08x}",
+        **row, "who": ask._(shown.who(row["caller"])), "store": ledger,
         "asked_at": shown.day(row["asked_ms"], where), "expires": shown.day(row["expires_ms"], where),
         "expired": row["expires_ms"] <= ask.now_ms,
         "how": ask._(shown.ASKED[row["asked"]]), "source_said": ask._(shown.SOURCES[row["source"]]),
@@ -76,7 +83,7 @@ def print_list(ask: Ask) -> Response:
     reason = _said(ask, "reason")
     with ask.change("printed a list with numbers", f"export {mark}", f"ward {ward}: {len(rows)} rows: {reason}"):
         pass
-    entries = [{**_entry(ask, row), "who": row["caller"]} for row in rows]
+    entries = [{**entry, "who": entry["caller"]} for entry in _entries(ask, rows)]
     until = min((row["expires"] for row in entries), default="")
     return ask.page(
         "people_lists.html", entries=entries, wards=[], ward=ward, states=lists.STATES, state="", numbers=True,
@@ -106,11 +113,11 @@ def set_ward(ask: Ask) -> Response:
 
 
 def add(ask: Ask) -> Response:
-    thing = shown.thing(ask.form.get("thing", ""))
+    thing = things.find(ask.events, ask.form.get("thing", ""))
     if thing is None:
         raise Refused("Name the thing that she sent, such as 0000000a-12: it stands beside it at the desk.")
     ward = wishes.ward_name(ask.form.get("ward", ""))
-    with ask.change("put somebody on a list", shown.name(*thing), ward) as desk:
+    with ask.change("put somebody on a list", ask.form["thing"].strip(), ward) as desk:
         added = lists.by_desk(ask.events, desk, suppression.key(ask.config.data), *thing, ward, ask.now_ms)
         if added < 0:
             raise Refused("A call alone puts nobody on a list: it takes something that she said, wrote or keyed.")
