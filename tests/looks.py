@@ -5,19 +5,11 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from sync.hq import rollups, sql, stores
+from sync.hq import rollups, sql
 from tests.hq import Office
 from tests.test_hq_page import HOUR_MS, MINUTE_MS, NOW_MS, SOUND, Hq, district, office_of
 
 ISSUES = {"schools": ("school-meals", "yes", "last"), "roads": ("school-meals", "no", "last")}
-DESK = """
-CREATE TABLE IF NOT EXISTS outcome (campaign TEXT NOT NULL, goal TEXT NOT NULL, caller TEXT NOT NULL,
-    at_ms INTEGER NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS line_ward (box TEXT NOT NULL, line TEXT NOT NULL, ward TEXT NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS desk_thing (store_id INTEGER NOT NULL, seq INTEGER NOT NULL, kind TEXT NOT NULL,
-    state TEXT NOT NULL, contacted_ms INTEGER, version INTEGER NOT NULL) STRICT;
-"""
-
 
 def furnished(folder: Path) -> Office:
     """Headquarters in `folder`: six boxes, calls of two days, voices, cases, votes; and one line that is ill."""
@@ -25,10 +17,7 @@ def furnished(folder: Path) -> Office:
     _spoken(hq)
     hq.close()
     rolled(hq.path)
-    office = office_of(hq.path)
-    with stores.desk(office.config) as desk:
-        desk.build(DESK)
-    return office
+    return office_of(hq.path)
 
 
 def _spoken(hq: Hq) -> None:
@@ -45,7 +34,5 @@ def _spoken(hq: Hq) -> None:
 
 def rolled(path: Path) -> None:
     """The store at `path` with its roll-ups."""
-    raw = sqlite3.connect(path, isolation_level=None)
-    with sql.adopt(raw) as db:
-        with db.transaction():
-            rollups.rebuild(db, ISSUES)
+    with sql.adopt(sqlite3.connect(path, isolation_level=None)) as db, db.transaction():
+        rollups.rebuild(db, ISSUES)
