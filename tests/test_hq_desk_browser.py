@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from sync.hq.doors import sessions
 from tests.browser import ARGUMENTS, CHROMIUM, DESK, PHONE, chromium, scrolls_sideways, served, shown
 from tests.desk import CALLER, HOUR_MS, OTHER, Desk
 from tests.test_hq_desk_answers import opus
@@ -27,20 +28,9 @@ pytestmark = pytest.mark.browser
 @contextmanager
 def signed_in(chromium: Any, desk: Desk, where: str = "/desk", **more: Any) -> Iterator[Any]:
     """A page of the desk, in the browser of somebody who works there."""
-    with served(desk.office.gate) as home, shown(_Known(chromium, desk, home), home + where, **more) as page:
+    cookie = (sessions.COOKIE, desk.client.secret)
+    with served(desk.office.gate) as home, shown(chromium, home + where, cookie=cookie, **more) as page:
         yield page
-
-
-class _Known:
-    """A browser in which somebody has signed in."""
-
-    def __init__(self, chromium: Any, desk: Desk, home: str) -> None:
-        self._chromium, self._cookie = chromium, {"name": "miscall", "value": desk.client.secret, "url": home}
-
-    def new_context(self, **more: Any) -> Any:
-        context = self._chromium.new_context(**more)
-        context.add_cookies([self._cookie])
-        return context
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from sync.hq import schema
+from sync.hq.doors import sessions
 from sync.hq.pages import people as pages
 from sync.hq.people import erasure, jobs, lists, suppression
 from tests.browser import PHONE, chromium, scrolls_sideways, served, shown
@@ -217,23 +218,11 @@ def test_in_hindi(house: House) -> None:
 # --------------------------------------------------------------------------------- in a browser
 
 
-class Signed:
-    """The browser, in which a session has begun before its first page."""
-
-    def __init__(self, chromium: Any, address: str, secret: str) -> None:
-        self._chromium, self._cookie = chromium, {"name": "miscall", "value": secret, "url": address}
-
-    def new_context(self, **how: Any) -> Any:
-        context = self._chromium.new_context(**how)
-        context.add_cookies([self._cookie])
-        return context
-
-
 def test_a_list_on_a_telephone(house: House, chromium: Any) -> None:
     """A volunteer works through her list by thumb; she is shown her own ward, whatever the address says."""
     secret = house.client("volunteer", name="veena", ward="12").secret
     with served(house.gate) as address:
-        with shown(Signed(chromium, address, secret), f"{address}/lists?ward=13", PHONE) as page:
+        with shown(chromium, f"{address}/lists?ward=13", PHONE, cookie=(sessions.COOKIE, secret)) as page:
             assert page.locator(".follows > li").count() == 1
             assert "•••• 011" in page.locator(".follows").inner_text()
             assert not scrolls_sideways(page)
@@ -249,7 +238,8 @@ def test_sending_a_file_in_a_browser(house: House, chromium: Any, tmp_path: Path
     secret = house.client("manager", name="mira").secret
     file = tmp_path / "pledges.csv"
     file.write_text(f"number;goal\n{ANU};pledged\nnobody;pledged\n")
-    with served(house.gate) as address, shown(Signed(chromium, address, secret), f"{address}/outcomes") as page:
+    cookie = (sessions.COOKIE, secret)
+    with served(house.gate) as address, shown(chromium, f"{address}/outcomes", cookie=cookie) as page:
         page.get_by_label("File", exact=True).set_input_files(file)
         page.get_by_role("button", name="Send").click()
         page.wait_for_selector("text=1 taken, 0 known already, 1 refused")
