@@ -529,7 +529,7 @@ def test_a_picture_shows_each_line_where_there_is_room() -> None:
     assert sum("huawei-voice" in line for line in usual) == 8
     assert sum("menu quectel-lte" in line and "back quectel-lte" in line for line in usual) == 1
     assert "http://127.0.0.1:8900/" in usual[-1]
-    assert "lets you in with abcd-efgh-jkmn-pqrs" in picture(replace(scene(2, 4), phase=""), 80, 24, colour=False)[0]
+    assert "HQ: name you, code abcd-efgh-jkmn-pqrs" in picture(replace(scene(2, 4), phase=""), 80, 24, colour=False)[0]
     assert "unplugs the modem" in "".join(usual), "the newest news"
     assert not any("huawei-voice" in line for line in picture(scene(8, 16), 80, 24, colour=False))
     assert any("more boxes" in line for line in picture(scene(64, 64), 80, 24, colour=False))
