@@ -4,7 +4,7 @@ the comparison of a figure with what the oracle says."""
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from sync.hq import deskstore, rollups, sql
 from sync.hq.metrics import Figure, Given, Slice, compute
 from sync.hq.tariff import Tariff
 from tests import expected, oracle, rolling, streams
+from tests.postgres import Server
 
 Stores = tuple[sql.Db, sql.Db]  # events and desk
 
@@ -47,6 +48,19 @@ def build(events: sql.Db, desk: sql.Db) -> Stores:
     rolling.build(events)
     deskstore.migrate(desk)
     return events, desk
+
+
+@pytest.fixture(name="stores", params=["sqlite", "postgresql"])
+def either(request: pytest.FixtureRequest) -> Iterator[Stores]:
+    """Empty stores of either kind."""
+    if request.param == "sqlite":
+        made = in_memory()
+    else:
+        server: Server = request.getfixturevalue("postgres")
+        made = build(*(sql.postgres(server.database()) for _ in range(2)))
+    yield made
+    for db in made:
+        db.close()
 
 
 # ------------------------------------------------------------------------------------- what happens

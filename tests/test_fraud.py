@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 
 import pytest
 
-from sync.hq import fraud, rollups, sql
+from sync.hq import fraud, rollups
 from sync.hq.fraud import Call
-from tests import metering, oracle, rolling
-from tests.metering import Stores
-from tests.postgres import Server
+from tests import oracle, rolling
+from tests.metering import Stores, either
 
 NINE = 1_700_000_000_000 // fraud.BUCKET_MS * fraud.BUCKET_MS
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def stores(request: pytest.FixtureRequest) -> Iterator[Stores]:
-    if request.param == "sqlite":
-        made = metering.in_memory()
-    else:
-        server: Server = request.getfixturevalue("postgres")
-        made = metering.build(*(sql.postgres(server.database()) for _ in range(2)))
-    yield made
-    for db in made:
-        db.close()
+__all__ = ["either"]  # the fixture `stores`, of either kind
 
 
 def crowd(many: int, seed: int = 1) -> list[Call]:

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from sync.hq import sql
 from sync.hq.metrics import Slice, brief
-from tests import metering, oracle
-from tests.metering import BUSY, DAY0, Stores, fill
-from tests.postgres import Server
+from tests import oracle
+from tests.metering import BUSY, DAY0, Stores, either, fill
 
 ISSUE = {"support": "subsidy", "oppose": "subsidy"}
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def stores(request: pytest.FixtureRequest) -> Iterator[Stores]:
-    if request.param == "sqlite":
-        made = metering.in_memory()
-    else:
-        server: Server = request.getfixturevalue("postgres")
-        made = metering.build(*(sql.postgres(server.database()) for _ in range(2)))
-    yield made
-    for db in made:
-        db.close()
+__all__ = ["either"]  # the fixture `stores`, of either kind
 
 
 def obvious(facts: oracle.Facts, district: str, topic: str, first: int) -> tuple[int, int]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from edge import words
 from edge.numbers import mask
@@ -25,15 +24,6 @@ DID = {
     "sms": "SMS ordered", "call-back": "call back ordered", "tag": "tagged", "untag": "tag taken away",
 }  # fmt: skip
 Say = Callable[..., str]
-
-
-def zone(events: Db) -> tzinfo:
-    """The time zone that most boxes are in; UTC while there is none."""
-    name = events.value("SELECT timezone FROM box GROUP BY timezone ORDER BY count(*) DESC, timezone LIMIT 1")
-    try:
-        return ZoneInfo(name or "UTC")
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return ZoneInfo("UTC")
 
 
 def thing(

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from starlette.responses import FileResponse, Response
 
-from sync.hq import orders
+from sync.hq import orders, reports
 from sync.hq.desk import act, gather, inbox, replies, search, shown, sounds, states, wave
 from sync.hq.doors.roles import DESK
 from sync.hq.pages.ask import Ask, Page, Refused, Tab
@@ -28,7 +28,7 @@ def people(ask: Ask) -> dict[int, str]:
 
 def things(ask: Ask, rows: list[Row], drawn: bool = True) -> list[dict[str, Any]]:
     """Rows of the inbox as templates show them; `sound` is the drawing of it, None when there is none to hear."""
-    names, where = people(ask), shown.zone(ask.events)
+    names, where = people(ask), reports.zone(ask.events)
     tags = inbox.tags(ask.desk, [row["id"] for row in rows])
     paths = sounds.drawings(ask.events, ask.desk, ask.config.data, rows, DRAWING_S if drawn else 0)
     return [
@@ -96,7 +96,7 @@ def thing(ask: Ask) -> Response:
 def show(ask: Ask, row: Row, status: int = 200, trouble: str = "", typed: str = "") -> Response:
     """The page of a thing; `typed` is what somebody wrote who came second, so that it is not lost."""
     acts = inbox.acts(ask.desk, row["id"])
-    where = shown.zone(ask.events)
+    where = reports.zone(ask.events)
     return ask.page(
         "desk_thing.html", status, thing=things(ask, [row])[0], trouble=trouble, typed=typed, people=people(ask),
         thread=things(ask, inbox.of_caller(ask.desk, row["caller"], row["id"]), drawn=False), tries=states.TRIES,
@@ -125,7 +125,7 @@ def _calls(ask: Ask, row: Row) -> list[dict[str, Any]]:
         "SELECT at_ms, placed, answered, seconds, campaign FROM talk WHERE caller = :caller AND caller <> ''"
         " ORDER BY at_ms DESC LIMIT 10"
     )
-    where = shown.zone(ask.events)
+    where = reports.zone(ask.events)
     return [
         {**call, "when": shown.clock_time(call["at_ms"], ask.now_ms, where)}
         for call in ask.events.rows(query, caller=row["caller"])

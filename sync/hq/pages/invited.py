@@ -12,11 +12,11 @@ import secrets
 from starlette.responses import Response
 
 from edge.fold import rfc3339
-from sync.hq import things
+from sync.hq import reports, things
+from sync.hq.doors import watermark
 from sync.hq.doors.roles import DESK, EXPORT
 from sync.hq.pages.ask import Ask, Page, Refused
-from sync.hq.people import consents, handing, invitations, shown, suppression, wishes
-from sync.hq.people import outcomes as told
+from sync.hq.people import consents, invitations, shown, suppression, wishes
 
 VIEW = frozenset({"manager", "desk", "auditor", "admin"})
 SHOWN, LINKS = 500, 100
@@ -44,7 +44,7 @@ def guests(ask: Ask) -> Response:
     if title is None:
         raise Refused("There is no such invitation.")
     ledgers = things.ledgers(ask.events)
-    said, zone = invitations.guests(ask.events, ask.desk, issue), told.zone(ask.events)
+    said, zone = invitations.guests(ask.events, ask.desk, issue), reports.zone(ask.events)
     rows = [
         {**row, "who": ask._(shown.who(row["caller"])), "when": shown.minute(row["at_ms"], zone),
          "thing": f"{ledgers.get(row['store_id'], '')}-{row['seq']}"}
@@ -73,7 +73,7 @@ def take_guests(ask: Ask) -> Response:
          f"{ledgers.get(row['store_id'], '')}-{row['seq']}")
         for row in rows
     )  # fmt: skip
-    return handing.table(ask, f"guests {issue}", _GUEST, told_of, exact=("number",), note=which)
+    return watermark.export(ask, f"guests {issue}", _GUEST, told_of, exact=("number",), note=which)
 
 
 def _number(caller: str) -> str:
@@ -86,7 +86,7 @@ def _number(caller: str) -> str:
 def ledger(ask: Ask) -> Response:
     purpose = ask.query.get("purpose", "")
     found = _ledger(ask, purpose) if purpose else None
-    zone, ledgers = told.zone(ask.events), things.ledgers(ask.events)
+    zone, ledgers = reports.zone(ask.events), things.ledgers(ask.events)
     rows = [
         {**row, "who": ask._(shown.who(row["caller"])), "when": shown.minute(row["at_ms"], zone),
          "thing": f"{ledgers.get(row['store_id'], '')}-{row['seq']}"}
@@ -110,7 +110,7 @@ def take_consents(ask: Ask) -> Response:
          row["channel"], row["evidence"], f"{ledgers.get(row['store_id'], '')}-{row['seq']}")
         for row in _ledger(ask, purpose).good
     )  # fmt: skip
-    return handing.table(ask, f"consents {purpose}", consents.COLUMNS, rows, exact=("number",))
+    return watermark.export(ask, f"consents {purpose}", consents.COLUMNS, rows, exact=("number",))
 
 
 def chats(ask: Ask) -> Response:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from edge import numbers
+from sync.hq import reports
 from sync.hq.doors.roles import EXPORT
 from sync.hq.pages.ask import Ask, Page, Refused
 from sync.hq.people import handing, outcomes, sheet, shown
@@ -23,7 +24,7 @@ _COUNTS = (
 
 
 def page(ask: Ask, given: outcomes.Given | None = None, wrong: list[dict[str, object]] | None = None) -> Response:
-    zone = outcomes.zone(ask.events)
+    zone = reports.zone(ask.events)
     uploads = [
         {**row, "when": shown.minute(row["at_ms"], zone), "mine": row["had"] and row["by"] == ask.user.name}
         for row in ask.desk.rows(_UPLOADS)
@@ -46,7 +47,7 @@ def upload(ask: Ask) -> Response:
     if campaign not in outcomes.campaigns(ask.events):
         raise Refused("Choose the campaign whose outcomes these are.")
     raw = file.file.read(sheet.MOST_BYTES + 1)
-    country, zone = ask.config.retention.law.country, outcomes.zone(ask.events)
+    country, zone = ask.config.retention.law.country, reports.zone(ask.events)
     try:
         read = outcomes.read(raw, goal if goal in outcomes.GOALS else "", country, zone, ask.now_ms)
     except sheet.Unreadable as why:

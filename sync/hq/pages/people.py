@@ -14,12 +14,11 @@ from datetime import tzinfo
 
 from starlette.responses import Response
 
-from sync.hq import things
+from sync.hq import reports, things
 from sync.hq.doors.roles import DESK, EXPORT, LISTS
 from sync.hq.pages import invited, outcomes, privacy
 from sync.hq.pages.ask import Ask, Page, Refused, Tab
 from sync.hq.people import lists, shown, suppression, wishes
-from sync.hq.people import outcomes as told
 from sync.hq.sql import Row
 
 VIEW = frozenset({"manager", "desk", "auditor", "admin"})
@@ -64,7 +63,7 @@ def list_page(ask: Ask) -> Response:
 
 
 def _entries(ask: Ask, rows: Sequence[Row]) -> list[Row]:
-    ledgers, where = things.ledgers(ask.events), told.zone(ask.events)
+    ledgers, where = things.ledgers(ask.events), reports.zone(ask.events)
     return [_entry(ask, row, ledgers.get(row["store_id"], ""), where) for row in rows]
 
 

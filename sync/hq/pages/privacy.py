@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from sync.hq import reports
 from sync.hq.doors.roles import ADMIN, DESK, LOG
 from sync.hq.pages.ask import Ask, Page, Refused
 from sync.hq.people import forgetting, handing, outcomes, retention, shown, stops, suppression
@@ -21,7 +22,7 @@ _ERASURES = "SELECT id, caller, asked_ms, by, reason, due_ms, done_ms FROM erasu
 
 
 def all_stops(ask: Ask) -> Response:
-    zone = outcomes.zone(ask.events)
+    zone = reports.zone(ask.events)
     rows = [
         {**row, "who": ask._(shown.who(row["caller"] or shown.GONE)),
          "when": shown.minute(row["at_ms"], zone)}
@@ -43,7 +44,7 @@ def stop(ask: Ask) -> Response:
 
 
 def erasures(ask: Ask) -> Response:
-    zone, law = outcomes.zone(ask.events), ask.config.retention.law
+    zone, law = reports.zone(ask.events), ask.config.retention.law
     rows = [
         {**row, "who": ask._(shown.who(row["caller"] or shown.GONE)),
          "asked": shown.minute(row["asked_ms"], zone), "due": shown.day(row["due_ms"], zone),
@@ -61,7 +62,7 @@ def erase(ask: Ask) -> Response:
             ask.now_ms,
         )  # fmt: skip
     if asked.due_ms > ask.now_ms:
-        until = shown.day(asked.due_ms, outcomes.zone(ask.events))
+        until = shown.day(asked.due_ms, reports.zone(ask.events))
         words = ask._("The law says to keep it until {date}: nothing more is sent to her from now on, and she is erased"
                       " on that day by itself.", date=until)  # fmt: skip
     else:
@@ -77,7 +78,7 @@ def report(ask: Ask) -> Response:
 
 
 def kept(ask: Ask) -> Response:
-    settings, zone = ask.config.retention, outcomes.zone(ask.events)
+    settings, zone = ask.config.retention, reports.zone(ask.events)
     due = retention.due(ask.events, settings, ask.now_ms) if ask.query.get("look") else None
     return ask.page(
         "people_retention.html", settings=settings, law=settings.law, profiles=PROFILES, due=due,

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from sync.hq import config as settings
-from sync.hq import stores
+from sync.hq import reports, stores
 from sync.hq.config import HqConfig
 from sync.hq.doors import audit
 from sync.hq.people import outcomes
@@ -57,7 +57,7 @@ def run(config_path: Path | str, what: str, file: Path | str, campaign: str, goa
 def _take(config: HqConfig, raw: bytes, name: str, campaign: str, goal: str) -> tuple[Read, Given]:
     now_ms = int(time.time() * 1000)
     with stores.events(config) as events:
-        known, zone = outcomes.campaigns(events), outcomes.zone(events)
+        known, zone = outcomes.campaigns(events), reports.zone(events)
     named = campaign or (known[0] if len(known) == 1 else "")
     if named not in known:
         raise Refused(f"say --campaign with one that boxes have told of: {', '.join(known) or 'there is none yet'}")

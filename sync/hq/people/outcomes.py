@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from edge import numbers
 from edge.fold import harmless
@@ -187,12 +186,3 @@ def campaigns(events: Db) -> list[str]:
     """The campaigns that boxes have told of."""
     told = events.rows("SELECT DISTINCT campaign FROM store WHERE campaign <> '' ORDER BY campaign")
     return [row["campaign"] for row in told]
-
-
-def zone(events: Db) -> tzinfo:
-    """The time zone that most boxes are in; UTC while there is none."""
-    name = events.value("SELECT timezone FROM box GROUP BY timezone ORDER BY count(*) DESC, timezone LIMIT 1")
-    try:
-        return ZoneInfo(name or "UTC")
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return ZoneInfo("UTC")
