@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from edge.events import GENESIS, Row, link
 from sync import wire
-from sync.hq import deskstore, recordings, rollups, sql
+from sync.hq import deskstore, recordings, reports, rollups, sql
 from sync.hq.orders import order
 from sync.hq.people import erasure, forgetting, lists, outcomes, retention, search, stops
 from sync.hq.people.duty import Duty
@@ -77,7 +77,7 @@ def round_(people: People, now_ms: int) -> list[int]:
 def test_the_number_is_nowhere_and_the_counts_are_as_before(people: People) -> None:
     store = furnish(people)
     read = outcomes.read(f"number,goal,note\n{ANU},pledged,{ANU} again\n{BINA},pledged,\n{ANU} x,no,\n".encode(),
-                         "", "IN", outcomes.zone(people.events), NOW)  # fmt: skip
+                         "", "IN", reports.zone(people.events), NOW)  # fmt: skip
     with people.desk.transaction():
         outcomes.keep(people.desk, read, "water", "a.csv", "", "adi", NOW)
     before = counted(people)
@@ -257,7 +257,7 @@ def test_what_is_old_goes_from_the_desk_too(people: People) -> None:
     store = furnish(people)
     lists.gather(people.events, people.desk, KEY, NOW)
     read = outcomes.read(f"number,at\n{ANU},2026-01-02\n{BINA},\n".encode(), "pledged", "IN",
-                         outcomes.zone(people.events), NOW)  # fmt: skip
+                         reports.zone(people.events), NOW)  # fmt: skip
     with people.desk.transaction():
         outcomes.keep(people.desk, read, "water", "a.csv", "", "adi", NOW)
         order(people.desk, people.events, "nashik-01", "l1", "opt-out", {"number": ANU}, "adi", NOW - 200 * DAY_MS)
