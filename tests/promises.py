@@ -16,7 +16,8 @@ from edge.ledger import Reader
 from tests.rig import WALL_0, Rig
 from tests.world import DAY_S, OWN, SETTLE_S, SLACK_S, World
 
-A, B = TypeVar("A"), TypeVar("B")
+A = TypeVar("A")
+B = TypeVar("B")
 
 
 def check(world: World) -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge import campaign, settings, stopwords
+from edge.advice import Finding
 from edge.campaign import Campaign, CampaignError
 from tools import campaigns
 
@@ -238,7 +239,7 @@ def test_any_message_is_judged(text: str, languages: list[str]) -> None:
 # ------------------------------------------------------------------------------------------ checking
 
 
-def keys(found: list[campaign.Finding]) -> list[tuple[str, str]]:
+def keys(found: list[Finding]) -> list[tuple[str, str]]:
     return [(finding.severity, finding.key) for finding in found]
 
 

@@ -336,8 +336,8 @@ def lived(folder: Path, steps: Sequence[tuple[object, ...]]) -> Rig:
         elif what == "shuffle":
             how[0].shuffle(rig.orders)  # type: ignore[attr-defined]
         elif what in ("stop", "call"):
-            act = rig.sim.dial if what == "call" else rig.sim.sms_in
-            act(VOTERS[int(str(how[0]))], *(["STOP"] if what == "stop" else []), rig.now)  # type: ignore[operator]
+            voter = VOTERS[int(str(how[0]))]
+            _ = rig.sim.dial(voter, rig.now) if what == "call" else rig.sim.sms_in(voter, "STOP", rig.now)
         elif what == "fuse":
             rig.fuse = Fuse(str(how[0]), int(str(how[1])))
         elif what == "cut" and rig.station is not None:

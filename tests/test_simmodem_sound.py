@@ -555,7 +555,7 @@ def test_files_outlive_a_restart_and_what_was_under_way_does_not() -> None:
     talk.ask('AT+CREC=2,"C:/r.wav"')
     talk.modem.fault("vanish", talk.now, 1)
     talk.wait(3)
-    assert list(talk.modem.files) == ["x.wav"] and talk.modem.sound.player is talk.modem.sound.recorder is None
+    assert list(talk.modem.files) == ["x.wav"] and (talk.modem.sound.player, talk.modem.sound.recorder) == (None, None)
 
 
 # -------------------------------------------------------------------- calls that we place

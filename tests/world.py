@@ -66,8 +66,9 @@ class Road:
         self._readers = [Reader(line.path) for line in self.lines]
 
     def stop(self) -> None:
-        for each in (self.book, *self._readers):
-            each.close()
+        self.book.close()
+        for reader in self._readers:
+            reader.close()
 
     def close(self) -> None:
         self.stop()

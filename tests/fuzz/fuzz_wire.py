@@ -39,8 +39,8 @@ def one(data: bytes) -> None:
     elif isinstance(message, wire.Order):
         assert wire.unpack(wire.pack_order(message)) == message
     else:
-        head = message.head
-        again = wire.pack_batch(head.store, head.prev, head.tail, head.last, head.as_of_ms, head.clock, message.rows)
+        of = message.head
+        again = wire.pack_batch(of.store, of.prev, of.tail, of.last, of.as_of_ms, of.clock, message.rows)
         assert wire.unpack(again) == message
 
 
