@@ -1,7 +1,8 @@
 """Headquarters on PostgreSQL, measured: from MQTT to rows that are committed and acknowledged, one receiver.
 
 This process plays a hundred boxes; mosquitto, the receiver and a PostgreSQL server of its own, with its usual settings
-(fsync on), share the machine with it. Beside each figure: a receiver that inserts row by row (`peer`), in the same run.
+(fsync on), share the machine with it. Beside each figure, in the same run: a receiver that writes batch by batch with
+ON CONFLICT (`peer`).
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def measure(quick: bool = False) -> list[Figure]:
                 naive = road.receiver_alone(size, events // _PEER, store=server.database(), receiver="bench.peer")
                 figures += [
                     at_least(f"MQTT to committed rows on PostgreSQL, {size} a batch", ours, goal, "ev/s"),
-                    beside("INSERT ... ON CONFLICT a row, same run", naive, "ev/s"),
+                    beside("batch by batch with ON CONFLICT, same run", naive, "ev/s"),
                     at_least("  set-based over that", ours / naive, RATIO, "times"),
                 ]
         finally:

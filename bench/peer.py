@@ -1,5 +1,6 @@
 """What headquarters' receiver is measured beside: the same one, whose rows go in batch by batch with executemany and
-INSERT ... ON CONFLICT DO NOTHING against a unique key, as one would write it first. All else is ours, its commits too.
+INSERT ... ON CONFLICT DO NOTHING against a unique key, each batch with its own roll-ups, as one would write it first.
+All else is ours: many batches in one commit, and how roll-ups are written.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from pathlib import Path
 from sync.hq import pgstore, receiver
 from sync.hq.gather import Issues
 from sync.hq.intake import Group
+from sync.hq.news import News
 from sync.hq.pgstore import PgStore
 
 _KEY = "CREATE UNIQUE INDEX IF NOT EXISTS event_once ON event_wild (store_id, seq)"
@@ -22,10 +24,16 @@ class PerBatch(PgStore):
         super().__init__(url, data, issues=issues)
         self._db.run(_KEY)
 
-    def _write(self, group: Group) -> None:
+    def _settle(self, group: Group) -> News:
+        whole, group.kept = group.kept, []
         with self._db.raw.cursor() as cursor:
-            for kept in group.kept:
+            for kept in whole:
                 cursor.executemany(_INSERT, [(kept.ledger.id, *row, group.now_ms) for row in kept.rows])
+                self._rollups.add(kept.ledger, kept.rows)
+                self._rollups.settle(group.now_ms)
+        news = super()._settle(group)  # marks, and who was heard
+        group.kept = whole
+        return news
 
 
 def run(config_path: Path | str) -> int:

@@ -185,20 +185,15 @@ def receiver_alone(
 
 
 def _packed(size: int, count: int, boxes: int) -> dict[str, list[bytes]]:
-    """For each box its batches, the first one last; the rows are the same everywhere."""
-    source = voters.rows(size * count)
-    pieces = [list(islice(source, size)) for _ in range(count)]
-    chain, marks = GENESIS, [GENESIS]
-    for piece in pieces:
-        for row in piece:
-            chain = link(chain, row)
-        marks.append(chain)
+    """For each box its batches, the first one last. Every box has voters of its own."""
     packed: dict[str, list[bytes]] = {}
     for number in range(boxes):
-        batches = [
-            wire.pack_batch(f"{number:08x}", marks[at], marks[at + 1], size * count, piece[-1][5], 3, piece)
-            for at, piece in enumerate(pieces)
-        ]
+        source, chain, batches = voters.rows(size * count, seed=number + 1), GENESIS, []
+        for _ in range(count):
+            piece, prev = list(islice(source, size)), chain
+            for row in piece:
+                chain = link(chain, row)
+            batches.append(wire.pack_batch(f"{number:08x}", prev, chain, size * count, piece[-1][5], 3, piece))
         packed[f"b{number}"] = batches[::-1]
     return packed
 
