@@ -253,21 +253,23 @@ def hours(s: Sliced) -> dict[str, Hours]:
     """What each hunt group (<box>/<campaign>) heard and lost, hour by hour."""
     calls = [one for one in s.of("call") if one.first.state != "selftest"]
     cells: dict[tuple[str, str, int, int], list[float]] = defaultdict(lambda: [0.0] * 4)
-    lines: dict[tuple[str, str], set[str]] = defaultdict(set)
+    stand: dict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
+    lines: dict[tuple[str, str, int], set[str]] = defaultdict(set)
     for one in s.all.things:
         if one.kind == "store":
-            lines[one.seat.box, one.seat.campaign].add(one.seat.line)
+            stand[one.seat.box, one.seat.campaign].append((one.day, one.seat.line))
     for one in calls:
         cell = cells[one.seat.box, one.campaign, one.day, one.hour]
-        lines[one.seat.box, one.campaign].add(one.seat.line)
+        lines[one.seat.box, one.campaign, one.day].add(one.seat.line)
         recovered = one.now.state == "recovered"
         cell[0] += s.rung(one) and not recovered
         cell[1] += s.rung(one) and recovered
         cell[2] += not s.rung(one)
         cell[3] += one.now.seconds if {"talked", "called-back"} & set(one.states) else 0
     found: dict[str, Hours] = defaultdict(Hours)
-    for (box, campaign, _, _), (own, told, placed, seconds) in cells.items():
-        carried, n = ((own + placed) * 6 + seconds) * 1000 // 3600 / 1000, len(lines[box, campaign])
+    for (box, campaign, day, _), (own, told, placed, seconds) in cells.items():
+        there = lines[box, campaign, day] | {line for began, line in stand[box, campaign] if began <= day}
+        carried, n = ((own + placed) * 6 + seconds) * 1000 // 3600 / 1000, len(there)
         load = offered(n, carried) if carried else 0.0
         lost = busy_share(n, load) if carried else 0.0
         group = found[f"{box}/{campaign}"]

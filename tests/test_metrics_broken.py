@@ -8,8 +8,20 @@ from typing import Any
 
 import pytest
 
-from sync.hq import distinct
-from sync.hq.metrics import Given, Slice, asking, compute, conversion, definitions, figures, formulae, polls, sources
+from sync.hq import distinct, erlang, loads, rollups
+from sync.hq.metrics import (
+    Given,
+    Slice,
+    asking,
+    compute,
+    conversion,
+    definitions,
+    figures,
+    formulae,
+    load,
+    polls,
+    sources,
+)
 from sync.hq.metrics.slices import Ground
 from tests import expected, metering, oracle
 from tests.metering import BUSY, DAY0, ISSUES, TARIFF, WEEKS, fill, refused, same
@@ -86,11 +98,10 @@ MUTANTS: dict[str, tuple[object, str, Any, tuple[str, ...]]] = {
     "a language that is not looked at": (asking, "ALL", asking_of("calls", without(language="")), ("calls",)),
     "flagged calls left in": (asking, "ALL", asking_of("calls", without(clean=False)), ("calls",)),
     "places that are not looked at": (Ground, "area", lambda _: lambda self, asked: ("", {}), ("calls", "engagement")),
-    "hold times of a second": (formulae, "HOLD_S", lambda _: 1, ("load", "loss", "capture")),
-    "alerts that do not count": (
-        formulae, "unseen", lambda real: lambda calls, lost, recovered: real(calls, lost, 0), ("capture",)),
-    "one line for every group": (
-        formulae, "loss", lambda real: lambda lines, carried: real(1, carried), ("loss",)),
+    "parts that are too small": (loads, "PARTS", lambda parts: parts * 2, ("load", "loss", "capture")),
+    "boxes that are not looked at": (load, "_PLACES", lambda _: ":district <> ''", ("loss",)),
+    "losses of a part of the time": (
+        asking, "ALL", asking_of("losses", without(first=WEEKS.last)), ("referendum",)),
     "a day too long for converting": (conversion, "DAYS", lambda _: 8, ("attended",)),
     "conversion before the ask": (
         conversion, "_firsts", lambda real: lambda *a: {k: (d - 3, s) for k, (d, s) in real(*a).items()},
@@ -122,6 +133,14 @@ MUTANTS: dict[str, tuple[object, str, Any, tuple[str, ...]]] = {
 }  # fmt: skip
 
 
+LOADS: dict[str, tuple[str, Any, tuple[str, ...]]] = {  # broken while rows are taken
+    "hold times of a second": ("HOLD_S", lambda _: 1, ("load", "loss", "capture")),
+    "alerts that do not count": (
+        "unseen", lambda real: lambda calls, lost, recovered: real(calls, lost, 0), ("capture",)),
+    "one line for every group": ("loss", lambda real: lambda lines, carried: real(1, carried), ("loss",)),
+}  # fmt: skip
+
+
 def told_of(busy: Any, names: Sequence[str]) -> None:
     """These metrics of every slice of ASKED are what the oracle said, or are refused."""
     (events, desk), facts, told = busy
@@ -144,4 +163,14 @@ def test_a_broken_metric_is_caught(busy: Any, broken: str, monkeypatch: pytest.M
     else:
         monkeypatch.setattr(where, name, change(getattr(where, name)))
     with pytest.raises(AssertionError):
+        told_of(busy, names)
+
+
+@pytest.mark.parametrize("broken", LOADS)
+def test_a_broken_load_is_caught(busy: Any, broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (events, _), facts, _ = busy
+    name, change, names = LOADS[broken]
+    with pytest.raises(AssertionError), events.transaction():  # rolled back
+        monkeypatch.setattr(erlang, name, change(getattr(erlang, name)))
+        rollups.rebuild(events, facts.issues)
         told_of(busy, names)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sync.hq import erlang
 from sync.hq.metrics import formulae
 
 # Newcombe, "Two-sided confidence intervals for the single proportion", Statistics in Medicine 17 (1998), table I,
@@ -56,21 +57,21 @@ def test_a_wald_interval_is_caught() -> None:
 
 
 def test_erlang_b_is_the_table_of_the_field() -> None:
-    tabled(formulae.erlang_b)
+    tabled(erlang.erlang_b)
     rally = {1: 0.83, 4: 0.40, 8: 0.07, 10: 0.018}
     for lines, lost in rally.items():
-        assert formulae.erlang_b(lines, 5.0) == pytest.approx(lost, abs=0.005)
+        assert erlang.erlang_b(lines, 5.0) == pytest.approx(lost, abs=0.005)
 
 
 def test_a_queue_in_place_of_a_loss_is_caught() -> None:
     def erlang_c(lines: int, offered: float) -> float:
-        lost = formulae.erlang_b(lines, offered)
+        lost = erlang.erlang_b(lines, offered)
         return lost / (1 - offered / lines * (1 - lost))
 
     with pytest.raises(AssertionError):
         tabled(erlang_c)
     with pytest.raises(AssertionError):
-        tabled(lambda lines, offered: formulae.erlang_b(lines + 1, offered))
+        tabled(lambda lines, offered: erlang.erlang_b(lines + 1, offered))
 
 
 @given(st.integers(1, 12), st.floats(0.001, 20))
@@ -79,29 +80,29 @@ def test_the_offered_load_is_found_again_from_what_was_carried(lines: int, offer
         offered**k / math.factorial(k) for k in range(lines + 1)
     )
     carried = offered * (1 - lost)
-    assert formulae.offered_load(lines, carried) == pytest.approx(offered, rel=1e-6)
-    assert formulae.loss(lines, carried) == pytest.approx(lost, rel=1e-5, abs=1e-9)
+    assert erlang.offered_load(lines, carried) == pytest.approx(offered, rel=1e-6)
+    assert erlang.loss(lines, carried) == pytest.approx(lost, rel=1e-5, abs=1e-9)
 
 
 def test_with_one_line_the_loss_is_the_carried_load() -> None:
     for carried in (0.0, 0.1, 0.25, 0.9):
-        assert formulae.loss(1, carried) == pytest.approx(carried)
-    assert formulae.offered_load(1, 1.5) == formulae.MOST_OFFERED
-    assert formulae.loss(1, 1.5) == pytest.approx(100 / 101)
+        assert erlang.loss(1, carried) == pytest.approx(carried)
+    assert erlang.offered_load(1, 1.5) == erlang.MOST_OFFERED
+    assert erlang.loss(1, 1.5) == pytest.approx(100 / 101)
 
 
 def test_a_referendum_with_a_line_each_is_bent_as_the_field_says() -> None:
     """True 80 : 20 at 200 : 50 calls an hour is recorded as 76.5 : 23.5, and found again."""
-    got = [calls * (1 - formulae.erlang_b(1, calls * 6 / 3600)) for calls in (200, 50)]
+    got = [calls * (1 - erlang.erlang_b(1, calls * 6 / 3600)) for calls in (200, 50)]
     assert got[0] / sum(got) == pytest.approx(0.765, abs=0.0005)
-    true = [calls / (1 - formulae.loss(1, calls * formulae.HOLD_S / 3600)) for calls in got]
+    true = [calls / (1 - erlang.loss(1, calls * erlang.HOLD_S / 3600)) for calls in got]
     assert true[0] / sum(true) == pytest.approx(0.8, abs=1e-6)
 
 
 def test_unseen_is_what_the_loss_says_and_no_alert_told() -> None:
-    assert formulae.unseen(90, 0.1, 0) == pytest.approx(10)
-    assert formulae.unseen(90, 0.1, 4) == pytest.approx(6)
-    assert formulae.unseen(90, 0.1, 11) == 0
+    assert erlang.unseen(90, 0.1, 0) == pytest.approx(10)
+    assert erlang.unseen(90, 0.1, 4) == pytest.approx(6)
+    assert erlang.unseen(90, 0.1, 11) == 0
 
 
 @given(st.lists(st.integers(0, 200), min_size=1, max_size=60), st.sampled_from([0.5, 0.95, 1.0]))

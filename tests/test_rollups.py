@@ -16,7 +16,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from sync.hq import distinct, facts, gather, older, rollups, sets, sql, tables, visits, votes
+from sync.hq import distinct, facts, gather, hunts, loads, older, rollups, sets, sql, tables, visits, votes
+from sync.hq.loads import Hunt
 from tests import rolling
 from tests.postgres import needs_postgres
 from tests.rolling import ISSUES, LEDGERS, Batch
@@ -128,9 +129,13 @@ def keeps_only_the_first_vote(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(votes.Polls, "caller", lambda self, issue, added, after: self._count(issue, votes.unpack(added), 1))
 
 
+def loads_of_lines_that_stood(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(hunts, "_restood", lambda *_: set())
+
+
 MUTANTS = (
     forgets_what_comes_late, takes_a_withheld_caller_for_one, counts_an_amended_thing_twice, flags_later,
-    reads_an_amendment_as_a_thing, keeps_only_the_first_vote,
+    reads_an_amendment_as_a_thing, keeps_only_the_first_vote, loads_of_lines_that_stood,
 )  # fmt: skip
 
 
@@ -146,7 +151,11 @@ def test_the_proof_finds_what_is_broken(
 # ------------------------------------------------------------------------------------ two receivers
 
 
-def race(address: str, rounds: int) -> tuple[dict[str, list[object]], dict[str, list[object]]]:
+Picture = dict[str, list[object]]
+APART, ONE_BOX = LEDGERS[1:], LEDGERS[:2]
+
+
+def race(address: str, rounds: int, pair: Sequence[rolling.Ledger] = APART) -> tuple[Picture, Picture]:
     """Two receivers with a ledger each take calls of the same callers at the same time; the roll-ups, and rebuilt."""
     failed: list[BaseException] = []
 
@@ -155,9 +164,9 @@ def race(address: str, rounds: int) -> tuple[dict[str, list[object]], dict[str, 
             with sql.postgres(address) as mine:
                 kept = rollups.Rollups(mine, ISSUES)
                 for turn in range(rounds):
-                    at_ms = 1_700_000_000_000 + (turn * 5 + ledger.id) % 7 * rolling.DAY_MS
+                    at_ms = 1_700_000_000_000 + (turn * 5 + ledger.id // 3) % 7 * rolling.DAY_MS
                     rows = [
-                        (turn * 20 + n, 0, "call", "b1", at_ms, at_ms, 3, ("yes", "water")[ledger.id - 2],
+                        (turn * 20 + n, 0, "call", "b1", at_ms, at_ms, 3, ("yes", "water")[ledger.id // 3],
                          f"+91{(n * 7 + turn) % 25:03}", "national", "missed", 0, "")
                         for n in range(1, 21)
                     ]  # fmt: skip
@@ -168,7 +177,8 @@ def race(address: str, rounds: int) -> tuple[dict[str, list[object]], dict[str, 
     with sql.postgres(address) as db:
         rolling.build(db)
         rolling.empty(db)
-        threads = [threading.Thread(target=receive, args=(ledger,)) for ledger in LEDGERS[1:]]
+        db.many("INSERT INTO campaign (campaign) VALUES (:name)", [{"name": name} for name in ("yes", "water")])
+        threads = [threading.Thread(target=receive, args=(ledger,)) for ledger in pair]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -181,9 +191,27 @@ def race(address: str, rounds: int) -> tuple[dict[str, list[object]], dict[str, 
 
 
 @needs_postgres
-def test_two_receivers_of_the_same_callers(request: pytest.FixtureRequest) -> None:
-    kept, anew = race(request.getfixturevalue("postgres").database(), 30)
+@pytest.mark.parametrize("pair", [APART, ONE_BOX], ids=["apart", "one-box"])
+def test_two_receivers_of_the_same_callers(request: pytest.FixtureRequest, pair: Sequence[rolling.Ledger]) -> None:
+    kept, anew = race(request.getfixturevalue("postgres").database(), 30, pair)
     assert kept == anew
+
+
+@needs_postgres
+def test_the_race_finds_a_box_that_nobody_holds(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = threading.Barrier(2, timeout=60)
+
+    def at_once(self: Hunt, day: int, real: Callable[[Hunt, int], loads.Day] = Hunt.day) -> loads.Day:
+        if threading.current_thread() is not threading.main_thread():  # which rebuilds, alone
+            both.wait()
+        return real(self, day)
+
+    monkeypatch.setattr(Hunt, "day", at_once)
+    monkeypatch.setattr(hunts, "_HOLD", "SELECT CAST(:boxes AS text[])")
+    kept, anew = race(request.getfixturevalue("postgres").database(), 10, ONE_BOX)
+    assert kept["load"] != anew["load"]
 
 
 @needs_postgres

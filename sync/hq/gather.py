@@ -35,6 +35,7 @@ class Place:
     district: str
     timezone: str
     language: str
+    began: int
     campaign: str
     newest_ms: int = 0
     jumped: int = 0

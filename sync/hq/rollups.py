@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from operator import add
 from typing import Any, Protocol
 
-from sync.hq import acts, facts, gather, sets, tables, votes
+from sync.hq import acts, facts, gather, hunts, sets, tables, votes
 from sync.hq.gather import Gathered, Issues, Place
 from sync.hq.older import ROW, Things
 from sync.hq.sql import Db
@@ -99,6 +99,7 @@ class Rollups:
         given, self._given, self._shared = self._given, [], []
         places = self._frozen(given)
         were = {place.store_id: gather.values(place) for place in places.values()}
+        seats = {number: hunts.seat(place) for number, place in places.items() if number not in self._new}
         got = Gathered(self._issues)
         for ledger, rows in given:
             got.ledger(places[ledger.id], rows)
@@ -107,17 +108,20 @@ class Rollups:
         now = [gather.values(place) for place in places.values()]
         sets.put(self._db, "place", (row for row in now if row[0] in self._new or row != were[row[0]]))
         self._new.clear()
+        loads = hunts.work_out(self._db, got, places, seats)
         pairs = self._visits(got, numbers)
         self._acts(got, numbers)
         self._polls(got)
         sets.add(self._db, "tally", ((*cell, *counts) for cell, counts in got.cells.items() if any(counts)))
         days = _summed(got.cells, lambda cell: (cell[2], cell[0], cell[1]))
         sets.add(self._db, "day_tally", ((*key, *counts) for key, counts in days.items() if any(counts)))
+        sets.put(self._db, "load", loads.rows)
         sets.add(self._db, "latency", ((*key, n) for key, n in got.latencies.items() if n))
         sets.add(self._db, "node_tally", ((*key, *counts) for key, counts in got.nodes.items()))
         for table, things in got.written.items():
             sets.put(self._db, table, things)
         self._everywhere("all_tally", _summed(got.cells, lambda cell: cell[1:]))
+        self._everywhere("all_load", loads.gained)
         waits = {key: (n,) for key, n in got.latencies.items()}
         self._everywhere("all_latency", _summed(waits, lambda key: (key[0], *key[2:])))
         self._everywhere("all_node", _summed(got.nodes, lambda key: key[1:]))
@@ -139,7 +143,9 @@ class Rollups:
             about = facts.told(rows[0][12]) if rows[0][2] == "store" else {}
             places[ledger.id] = Place(
                 ledger.id, ledger.box, ledger.line, facts.text(about, "channel"), ledger.district, ledger.timezone,
-                facts.text(about, "language") or ledger.language, facts.text(about, "campaign") or ledger.campaign,
+                facts.text(about, "language") or ledger.language,
+                facts.local(rows[0][5] // facts.QUARTER_MS, facts.zone(ledger.timezone))[0],
+                facts.text(about, "campaign") or ledger.campaign,
             )  # fmt: skip
         for place in places.values():
             where = Where(place.district, place.box, f"{place.box}/{place.line}", place.channel)

@@ -39,12 +39,13 @@ CREATE TABLE part (
 ) STRICT, WITHOUT ROWID;
 
 -- A ledger as its first rows found it: frozen, so that a later row never moves what an earlier one counted.
--- campaign: of its newest row that names one. newest_ms: the greatest at_ms of its rows; jumped: the last row that was
--- more than an hour behind that. They tell in which days of `event` older rows can lie.
+-- began: the local day of its first row. campaign: of its newest row that names one. newest_ms: the greatest at_ms of
+-- its rows; jumped: the last row that was more than an hour behind that. They tell in which days of `event` older rows
+-- can lie.
 CREATE TABLE place (
     store_id INTEGER PRIMARY KEY, box TEXT NOT NULL, line TEXT NOT NULL, channel TEXT NOT NULL, district TEXT NOT NULL,
-    timezone TEXT NOT NULL, language TEXT NOT NULL, campaign TEXT NOT NULL, newest_ms INTEGER NOT NULL,
-    jumped INTEGER NOT NULL
+    timezone TEXT NOT NULL, language TEXT NOT NULL, began INTEGER NOT NULL, campaign TEXT NOT NULL,
+    newest_ms INTEGER NOT NULL, jumped INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX place_district ON place (district);
 CREATE INDEX place_box ON place (box);
@@ -63,6 +64,20 @@ CREATE TABLE day_tally (
 CREATE TABLE all_tally (
     campaign TEXT NOT NULL, day INTEGER NOT NULL, hour INTEGER NOT NULL, language TEXT NOT NULL, {_counters(TALLY)},
     PRIMARY KEY (campaign, day, hour, language)
+) STRICT, WITHOUT ROWID;
+
+-- What the lines of a box and campaign heard and lost in a day (`loads`): own and told are calls, blocked and unseen
+-- milliardths of a call, busiest those of an erlang; and of all, by the hour.
+CREATE TABLE load (
+    day INTEGER NOT NULL, district TEXT NOT NULL, box TEXT NOT NULL, campaign TEXT NOT NULL,
+    own INTEGER NOT NULL DEFAULT 0, told INTEGER NOT NULL DEFAULT 0, blocked INTEGER NOT NULL DEFAULT 0,
+    unseen INTEGER NOT NULL DEFAULT 0, busiest INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (day, district, box, campaign)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX load_box ON load (box, campaign);
+CREATE TABLE all_load (
+    campaign TEXT NOT NULL, day INTEGER NOT NULL, hour INTEGER NOT NULL, own INTEGER NOT NULL DEFAULT 0,
+    told INTEGER NOT NULL DEFAULT 0, blocked INTEGER NOT NULL DEFAULT 0, unseen INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (campaign, day, hour)
 ) STRICT, WITHOUT ROWID;
 
 -- And of all lines what later tables tell of each.

@@ -84,7 +84,8 @@ METRICS: dict[str, Metric] = {metric.name: metric for metric in (
     Metric(
         "loss", "Loss estimate",
         "Calls that found no line free / calls that came: for each hour and group of lines Erlang's B(n, a), with a "
-        "solved from what was carried; n lines of the same box and campaign. With one line B is the carried load. "
+        "solved from what was carried; n lines of the box that took calls of the campaign on that day or stood for it. "
+        "With one line B is the carried load. "
         "n: calls that must have come.",
         "share", ("own", "blocked"), figures.lost,
     ),

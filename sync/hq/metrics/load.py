@@ -1,97 +1,131 @@
-"""What lines carried, what must have been offered to them, and what was lost: Erlang's B, hour by hour.
+"""What was offered to lines, and what was lost: the days of hunt groups as `loads` has worked them out, added up.
 
 Rules of this room
-- Lines of one box and campaign are taken for one hunt group; n is how many lines of the box took its calls in the
-  window or stand for it now. All hours in which a group heard or placed a call are worked out one by one, for loss is
-  not linear; hours that are alike are told once, with how many they are.
-- A call holds its line `formulae.HOLD_S`, and as long as it was talked. Calls that an operator's alert told of
-  (recovered) held none. A group's load in an hour is told in whole thousandths of an erlang.
 - A group's load cannot be divided: a slice must hold whole boxes.
+- Hours of the day are in the sums of all places. Those of some places, and the busiest one of each, are worked out anew
+  from what lines counted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from sync.hq import loads
 from sync.hq.metrics import formulae
 from sync.hq.metrics.slices import Cannot, Ground, Query, Slice
-from sync.hq.metrics.sources import Counters, Groups, Rename, Source
+from sync.hq.metrics.sources import Counters, Groups, Rename, Source, everywhere
 from sync.hq.sql import Row
 
 _KEYS = {
-    "": "CAST('' AS TEXT)", "campaign": "c.campaign", "issue": "c.campaign", "district": "p.district", "box": "p.box",
-    "day": "CAST(c.day AS TEXT)", "hour": "CAST(c.hour AS TEXT)", "group": "(p.box || '/' || c.campaign)",
+    "": "CAST('' AS TEXT)", "campaign": "t.campaign", "issue": "t.campaign", "district": "t.district", "box": "t.box",
+    "day": "CAST(t.day AS TEXT)", "hour": "CAST(t.hour AS TEXT)",
 }  # fmt: skip
-_SQL = """
+_GROUP = "(t.district || '/' || t.box || '/' || t.campaign)"
+_SUMS = ("own", "told", "blocked", "unseen")
+_BUSIEST = "offered_load"
+_PLACES = "(t.district, t.box) IN (SELECT p.district, p.box FROM place AS p WHERE {area})"
+_HOURS = """
 WITH cell AS (
-    SELECT t.store_id, t.campaign, t.day, t.hour, sum(t.calls) AS calls, sum(t.recovered) AS recovered,
+    SELECT p.district, p.box, p.line, t.campaign, t.day, t.hour, sum(t.calls) AS calls, sum(t.recovered) AS recovered,
         sum(t.placed) AS placed, sum(t.talk_s) AS talk_s
-    FROM tally AS t WHERE {where} GROUP BY 1, 2, 3, 4
+    FROM tally AS t JOIN place AS p ON p.store_id = t.store_id WHERE {where} GROUP BY 1, 2, 3, 4, 5, 6
+), worked AS (
+    SELECT DISTINCT district, box, campaign, day FROM cell
 ), member AS (
-    SELECT p.box, p.line, c.campaign
-    FROM (SELECT DISTINCT store_id, campaign FROM cell WHERE calls + placed > 0) AS c
-    JOIN place AS p ON p.store_id = c.store_id
-    UNION SELECT box, line, campaign FROM place
+    SELECT district, box, campaign, day, line FROM cell WHERE calls + placed > 0
+    UNION SELECT w.district, w.box, w.campaign, w.day, p.line FROM worked AS w JOIN place AS p
+        ON p.district = w.district AND p.box = w.box AND p.campaign = w.campaign AND p.began <= w.day
 ), hunt AS (
-    SELECT box, campaign, count(*) AS lines FROM member GROUP BY box, campaign
+    SELECT district, box, campaign, day, count(*) AS lines FROM member GROUP BY 1, 2, 3, 4
 ), span AS (
-    SELECT {key} AS key, p.box, c.campaign, c.day, c.hour, sum(c.calls - c.recovered) AS own,
-        {told} AS recovered, sum((c.calls - c.recovered + c.placed) * :hold + c.talk_s) AS seconds
-    FROM cell AS c JOIN place AS p ON p.store_id = c.store_id GROUP BY 1, 2, 3, 4, 5
+    SELECT district, box, campaign, day, hour, sum(calls) AS calls, sum(recovered) AS recovered,
+        sum(placed) AS placed, sum(talk_s) AS talk_s FROM cell GROUP BY 1, 2, 3, 4, 5
 )
-SELECT s.key, h.lines, CAST(s.seconds AS BIGINT) * 1000 / 3600 AS carried, s.recovered,
-    CASE WHEN s.recovered > 0 THEN s.own ELSE 0 END AS beside, sum(s.own) AS own, count(*) AS hours
-FROM span AS s JOIN hunt AS h ON h.box = s.box AND h.campaign = s.campaign
-WHERE s.recovered > 0 OR s.seconds > 0 GROUP BY 1, 2, 3, 4, 5
+SELECT CAST(s.hour AS TEXT) AS key, h.lines, s.calls, s.recovered, s.placed, s.talk_s, count(*) AS hours
+FROM span AS s JOIN hunt AS h
+    ON h.district = s.district AND h.box = s.box AND h.campaign = s.campaign AND h.day = s.day
+GROUP BY 1, 2, 3, 4, 5, 6
 """
 
 
-def _ask(ground: Ground, asked: Slice, by: str, counters: tuple[str, ...]) -> Query:
+def _key(ground: Ground, asked: Slice, by: str) -> str:
     asked.only("loads of lines")
     if by not in _KEYS:
         raise Cannot(f"loads of lines are not told by {by}")
     inside = ground.stores(asked)
-    boxes = {ground.places[number]["box"] for number in inside}
-    if any(place["box"] in boxes and number not in inside for number, place in ground.places.items()):
+    boxes = {_box(ground, number) for number in inside}
+    if any(number not in inside and _box(ground, number) in boxes for number in ground.places):
         raise Cannot("the lines of a box share its load: choose whole boxes")
-    where = ground.where(asked)
-    told = "sum(c.recovered)" if {"told", "unseen"} & set(counters) else "0"  # without them more hours are alike
-    sql = _SQL.format(where=where.sql, key=_KEYS[by], told=told).strip()
-    return Query(sql, {**where.values, "hold": formulae.HOLD_S})
+    return _KEYS[by]
+
+
+def _box(ground: Ground, number: int) -> tuple[str, str]:
+    place = ground.places[number]
+    return place["district"], place["box"]
+
+
+def _where(ground: Ground, asked: Slice, campaign: bool = True) -> Query:
+    """The conditions over `load`, which knows boxes and no ledgers, or over `all_load`."""
+    area, values = ground.area(asked)
+    all_places = ground.where(asked.everywhere, campaign=campaign, language=False)
+    terms = [all_places.sql, *([_PLACES.format(area=area)] if area else [])]
+    return Query(" AND ".join(terms), all_places.values | values)
+
+
+def _ask(ground: Ground, asked: Slice, by: str, counters: tuple[str, ...]) -> Query:
+    key = _key(ground, asked, by)
+    busiest, all_places = _BUSIEST in counters, everywhere(asked, by)
+    if by == "hour" and (busiest or not all_places):
+        where = ground.where(asked)
+        return Query(_HOURS.format(where=where.sql).strip(), where.values)
+    where = _where(ground, asked)
+    sums = ", ".join(f"sum(t.{name}) AS {name}" for name in _SUMS)
+    most = ", max(t.busiest) AS busiest" if busiest else ""
+    table = "load" if busiest or not all_places else "all_load"
+    return Query(f"SELECT {key} AS key, {sums}{most}\nFROM {table} AS t\nWHERE {where.sql}\nGROUP BY 1", where.values)
 
 
 def _read(rows: Iterable[Row], name: Rename) -> Groups:
-    """own, recovered: calls. blocked: calls that found no line free. unseen: of these nobody heard. offered: erlangs of
+    """own, told: calls. blocked: calls that found no line free. unseen: of these nobody heard. offered_load: erlangs of
     the busiest hour of a group."""
     groups: Groups = {}
     for row in rows:
-        lines, carried, told = row["lines"], row["carried"] / 1000, row["recovered"] * row["hours"]
-        lost = formulae.loss(lines, carried)
+        told = _hours(row) if "hours" in row else row
         for group in name(row["key"]):
-            one = groups.setdefault(group, dict.fromkeys(SOURCE.counters, 0.0))
-            one["own"] += row["own"]
-            one["told"] += told
-            one["blocked"] += formulae.unseen(row["own"], lost, 0)
-            one["unseen"] += formulae.unseen(row["own"], lost, told)  # told > 0: these hours are all alike
-            one["offered_load"] = max(one["offered_load"], formulae.offered_load(lines, carried))
+            one = groups.setdefault(group, dict.fromkeys(SOURCE.counters, 0))
+            one["own"] += int(told["own"])
+            one["told"] += int(told["told"])
+            one["blocked"] += int(told["blocked"]) / loads.PARTS
+            one["unseen"] += int(told["unseen"]) / loads.PARTS
+            one[_BUSIEST] = max(one[_BUSIEST], told.get("busiest", 0) / loads.PARTS)
     return groups
 
 
-def _ask_groups(ground: Ground, asked: Slice, by: str, counters: tuple[str, ...]) -> Query:
+def _hours(row: Row) -> Row:
+    """Hours that are alike, worked out."""
+    each, n = loads.hour(row["lines"], *(int(row[name]) for name in loads.COUNTS)), row["hours"]
+    return {
+        "own": each.own * n, "told": each.told * n, "blocked": each.blocked * n, "unseen": each.unseen * n,
+        "busiest": each.offered,
+    }  # fmt: skip
+
+
+def _ask_groups(ground: Ground, asked: Slice, _: str, __: tuple[str, ...]) -> Query:
     """The loss of every hunt group in the slice's places, whatever campaign is asked about."""
-    return _ask(ground, Slice(first=asked.first, last=asked.last), "group", counters)
+    where = _where(ground, asked, campaign=False)
+    sums = "sum(t.own) AS own, sum(t.blocked) AS blocked"
+    return Query(f"SELECT {_GROUP} AS key, {sums}\nFROM load AS t\nWHERE {where.sql}\nGROUP BY 1", where.values)
 
 
-def _read_groups(rows: Iterable[Row], name: Rename) -> Groups:
-    found = _read(rows, lambda key: [key])
-    losses: Counters = {key: of(one) for key, one in found.items()}
+def _read_groups(rows: Iterable[Row], _: Rename) -> Groups:
+    losses: Counters = {row["key"]: of(int(row["own"]), int(row["blocked"]) / loads.PARTS) for row in rows}
     return {"": {"losses": losses}}
 
 
-def of(one: Counters) -> float:
+def of(own: float, blocked: float) -> float:
     """The share of calls that found no line free."""
-    return formulae.share(one["blocked"], one["own"] + one["blocked"]) or 0.0
+    return formulae.share(blocked, own + blocked) or 0.0
 
 
-SOURCE = Source(("own", "told", "blocked", "unseen", "offered_load"), _ask, _read)
+SOURCE = Source((*_SUMS, _BUSIEST), _ask, _read)
 LOSSES = Source(("losses",), _ask_groups, _read_groups, empty=dict, whole=True)

@@ -53,8 +53,9 @@ def _ask(ground: Ground, asked: Slice, by: str, _: tuple[str, ...]) -> Query:
     issue = " AND t.issue = :issue" if asked.issue else ""
     sums = ", ".join(f"sum(t.{name}) AS {name}" for name in POLL)
     sql = (
-        f"SELECT {key} AS key, t.issue, t.option, p.box, p.campaign, {sums}\n"
-        f"FROM poll AS t JOIN place AS p ON p.store_id = t.store_id\nWHERE {where.sql}{issue}\nGROUP BY 1, 2, 3, 4, 5"
+        f"SELECT {key} AS key, t.issue, t.option, p.district, p.box, p.campaign, {sums}\n"
+        f"FROM poll AS t JOIN place AS p ON p.store_id = t.store_id\nWHERE {where.sql}{issue}\n"
+        "GROUP BY 1, 2, 3, 4, 5, 6"
     )
     return Query(sql, {**where.values, "issue": asked.issue} if asked.issue else where.values)
 
@@ -75,7 +76,8 @@ def options(votes: Iterable[Row], losses: Mapping[str, float], policies: Mapping
         sums = issues.setdefault(row["issue"], {}).setdefault(row["option"], dict.fromkeys((*POLL, "true"), 0.0))
         for counter in POLL:
             sums[counter] += row[counter]
-        sums["true"] += row[POLICIES[policy]] / (1 - losses.get(f"{row['box']}/{row['campaign']}", 0.0))
+        group = f"{row['district']}/{row['box']}/{row['campaign']}"
+        sums["true"] += row[POLICIES[policy]] / (1 - losses.get(group, 0.0))
     return tuple(one for issue in sorted(issues) for one in _issue(issue, issues[issue], policies.get(issue, "last")))
 
 

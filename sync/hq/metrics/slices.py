@@ -10,7 +10,7 @@ Rules of this room
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from sync.hq.sql import Db, Row
@@ -50,6 +50,11 @@ class Slice:
     def days(self) -> int | None:
         """How many days the window has; None when it has no beginning or no end."""
         return None if self.first <= EVER[0] or self.last >= EVER[1] else self.last - self.first + 1
+
+    @property
+    def everywhere(self) -> Slice:
+        """The same of all places."""
+        return replace(self, ward="", line="", box="", channel="", district="")
 
     def only(self, what: str, *more: str) -> None:
         """Refuse every filter but campaign, issue, places and these; `what` is not told by them."""
