@@ -183,7 +183,8 @@ def copy(db: sql.Db, districts: int, copies: int) -> None:
                 continue
             told = ", ".join(_COPY.get(name, f"t.{name}") for name in columns)
             names = ", ".join(columns)
-            db.run(f"INSERT INTO {table} ({names}) SELECT {told} FROM {table} AS t CROSS JOIN ({numbers}) AS k",
+            source = f"{table} AS t CROSS JOIN ({numbers}) AS k" + (" ORDER BY t.day" if "day" in columns else "")
+            db.run(f"INSERT INTO {table} ({names}) SELECT {told} FROM {source}",  # day by day, as days come
                    values if ":ledgers" in told else {})  # fmt: skip
     db.run("ANALYZE")
 

@@ -101,7 +101,8 @@ MUTANTS: dict[str, tuple[object, str, Any, tuple[str, ...]]] = {
     "parts that are too small": (loads, "PARTS", lambda parts: parts * 2, ("load", "loss", "capture")),
     "boxes that are not looked at": (load, "_PLACES", lambda _: ":district <> ''", ("loss",)),
     "losses of a part of the time": (
-        asking, "ALL", asking_of("losses", without(first=WEEKS.last)), ("referendum",)),
+        polls, "_SQL", lambda sql_: sql_.replace("day >= :first AND t.day <= :last AND t.c", "day >= :last AND t.c"),
+        ("referendum",)),
     "a day too long for converting": (conversion, "DAYS", lambda _: 8, ("attended",)),
     "conversion before the ask": (
         conversion, "_firsts", lambda real: lambda *a: {k: (d - 3, s) for k, (d, s) in real(*a).items()},
@@ -121,7 +122,8 @@ MUTANTS: dict[str, tuple[object, str, Any, tuple[str, ...]]] = {
         definitions.METRICS, "withheld", lambda real: real._replace(
             needs=("withheld", "calls"), make=figures.ratio("withheld", "calls", "nobody")), ("withheld",)),
     "first votes for last": (polls, "POLICIES", lambda _: dict.fromkeys(("first", "last"), "last"), ("referendum",)),
-    "losses that do not count": (polls, "options", lambda real: lambda v, _, p: real(v, {}, p), ("referendum",)),
+    "losses that do not count": (
+        polls, "_SQL", lambda sql_: sql_.replace("coalesce(l.each_lost, 0)", "0"), ("referendum",)),
     "everybody biased": (polls, "MOST_LOSS", lambda _: -1.0, ("referendum",)),
     "seconds billed as minutes": (
         definitions.METRICS, "cost", lambda real: real._replace(make=lambda c, a: real.make(

@@ -82,7 +82,7 @@ class Keyer:
         return [self._treatment(name, type_) for name, type_ in columns.items()]
 
     def _treatment(self, name: str, type_: str) -> Treatment | None:
-        if type_ == "INTEGER" or name in NAMES or name in MARKS:
+        if type_ in ("INTEGER", "INT") or name in NAMES or name in MARKS:
             return None
         if name in KEYED:
             return lambda value: self.token(str(value))

@@ -35,6 +35,9 @@ from sync.wire import WireRow
 
 WINDOW, PAGE = 20_000, 200  # rows replayed at once; of one ledger in turn
 
+_ENGAGED, _FRESH = len(tables.TALLY), len(tables.TALLY) + 2  # columns of `district_tally`, behind its key
+_WIDTH = len(tables.TALLY) + len(tables.DISTRICT)
+
 _PLACES = "SELECT place.* FROM ({given}) AS wanted CROSS JOIN place WHERE place.store_id = wanted.store_id"
 
 
@@ -68,6 +71,7 @@ class Rollups:
         self._scopes: Scopes | None = None
         self._places: dict[int, Where] = {}
         self._shared: list[tuple[str, list[sets.Values]]] = []  # rows of all places, to be written last
+        self._by_day: dict[tuple[int, int], list[int]] = {}  # day, store -> what `district_tally` gains
         self._new: set[int] = set()  # ledgers without a row in `place` so far
 
     def add(self, ledger: Ledger, rows: Sequence[WireRow]) -> None:
@@ -96,7 +100,7 @@ class Rollups:
         """Write what the rows since the last time add."""
         if not self._given:
             return
-        given, self._given, self._shared = self._given, [], []
+        given, self._given, self._shared, self._by_day = self._given, [], [], {}
         places = self._frozen(given)
         were = {place.store_id: gather.values(place) for place in places.values()}
         seats = {number: hunts.seat(place) for number, place in places.items() if number not in self._new}
@@ -115,11 +119,13 @@ class Rollups:
         sets.add(self._db, "tally", ((*cell, *counts) for cell, counts in got.cells.items() if any(counts)))
         days = _summed(got.cells, lambda cell: (cell[2], cell[0], cell[1]))
         sets.add(self._db, "day_tally", ((*key, *counts) for key, counts in days.items() if any(counts)))
+        self._of_day(0, _summed(got.cells, lambda cell: (cell[2], cell[0])))
         sets.put(self._db, "load", loads.rows)
         sets.add(self._db, "latency", ((*key, n) for key, n in got.latencies.items() if n))
         sets.add(self._db, "node_tally", ((*key, *counts) for key, counts in got.nodes.items()))
         for table, things in got.written.items():
             sets.put(self._db, table, things)
+        self._districts()
         self._everywhere("all_tally", _summed(got.cells, lambda cell: cell[1:]))
         self._everywhere("all_load", loads.gained)
         waits = {key: (n,) for key, n in got.latencies.items()}
@@ -194,6 +200,7 @@ class Rollups:
             sets.add(self._db, table, visits)
         fresh = {(names[campaign], day, store): n for (day, store, campaign), n in moves.fresh.items()}
         self._everywhere("all_fresh", _summed(fresh, lambda key: key[:2]))
+        self._of_day(_FRESH, _summed(fresh, lambda key: key[1:]))
         return moves.pair_rows()
 
     def _scoped(self, told: Iterable[str]) -> Scopes:
@@ -202,13 +209,16 @@ class Rollups:
         rung = [(int(store), int(campaign)) for store, campaign in (line.split(" ") for line in lines)]
         if not self._campaigns.keys() >= {campaign for _, campaign in rung}:
             self._know_campaigns()  # another receiver has met one that we have not
-        wanted = {(store,) for store in {store for store, _ in rung} - self._places.keys()}
-        for row in sets.fetch(self._db, _PLACES, {"store_id": "INTEGER"}, wanted) if wanted else ():
-            where = Where(row["district"], row["box"], f"{row['box']}/{row['line']}", row["channel"])
-            self._places[row["store_id"]] = where
+        self._know_places(store for store, _ in rung)
         if self._scopes is None:
             self._scopes = Scopes(self._places, self._campaigns, self._issues)
         return self._scopes
+
+    def _know_places(self, stores: Iterable[int]) -> None:
+        wanted = {(store,) for store in set(stores) - self._places.keys()}
+        for row in sets.fetch(self._db, _PLACES, {"store_id": "INTEGER"}, wanted) if wanted else ():
+            where = Where(row["district"], row["box"], f"{row['box']}/{row['line']}", row["channel"])
+            self._places[row["store_id"]] = where
 
     def _acts(self, got: Gathered, numbers: Mapping[str, int]) -> None:
         marks: dict[sets.Key, str] = {(who, numbers[campaign]): text for (who, campaign), text in got.acts.items()}
@@ -222,10 +232,23 @@ class Rollups:
         sets.add(self._db, "engagement", rows)
         told_of = {(names[campaign], day, store): n for (store, campaign, day), n in sums.sums.items()}
         self._everywhere("all_engagement", _summed(told_of, lambda key: key[:2]))
+        self._of_day(_ENGAGED, _summed(told_of, lambda key: key[1:]))
 
     def _everywhere(self, table: str, sums: Mapping[sets.Key, Sequence[int]]) -> None:
         """Sums over all places, kept for the transaction's end: until then nobody waits for their rows."""
         self._shared.append((table, [(*key, *counts) for key, counts in sums.items() if any(counts)]))
+
+    def _of_day(self, at: int, sums: Mapping[sets.Key, Sequence[int]]) -> None:
+        """What `district_tally` gains in the columns from `at` on: by day and store."""
+        for key, counts in sums.items():
+            mine = self._by_day.setdefault((key[0], key[1]), [0] * _WIDTH)
+            for place, n in enumerate(counts, at):
+                mine[place] += n
+
+    def _districts(self) -> None:
+        self._know_places(store for _, store in self._by_day)
+        places = self._places
+        self._everywhere("district_tally", _summed(self._by_day, lambda key: (key[0], places[key[1]].district)))
 
     def _polls(self, got: Gathered) -> None:
         polls = votes.Polls()

@@ -21,7 +21,7 @@ Values = Sequence[object]
 Key = tuple[Any, ...]  # the values of a primary key, in the order of its columns
 _END = "\x1e"  # stands behind a text that is sent as one of many: nothing printable holds it
 CHUNK = 20_000  # rows in one statement: bounded memory at the server
-_CAST = {"INTEGER": "BIGINT", "TEXT": "TEXT"}
+_CAST = {"INTEGER": "BIGINT", "INT": "INT", "TEXT": "TEXT"}
 
 
 def given(kind: str, columns: Mapping[str, str]) -> str:

@@ -5,8 +5,8 @@ Rules of this room
   `CASE WHEN`, `coalesce`, window functions, CTEs. No `iif`, no `json_extract`, no `::`, no `INSERT OR IGNORE`, and
   whole-number division only of numbers that cannot be negative. A `%` needs no escape. A parameter that may be None
   stands in a CAST, or PostgreSQL cannot tell its type. A scalar max or min is a CASE.
-- Tables are written as SQLite's STRICT ones; `schema` turns their types into PostgreSQL's: INTEGER is 64 bit in both,
-  and text sorts by code point in both.
+- Tables are written as SQLite's STRICT ones; `schema` turns their types into PostgreSQL's: INTEGER is 64 bit in both
+  (INT is the same in SQLite, 32 bit in PostgreSQL), and text sorts by code point in both.
 - Values are int, float, str, bytes and None. A row is a dict of its columns' names.
 - `psycopg` is asked for only when a PostgreSQL store is opened: it is an extra, `miscall[postgres]`.
 """
@@ -80,6 +80,12 @@ class Db:
 
     def rows(self, sql: str, values: Mapping[str, object] | None = None, /, **named: object) -> list[Row]:
         """All rows of a query."""
+        if self.kind == "sqlite":  # names are looked up once, not for each of many rows
+            cursor = self.raw.cursor()
+            cursor.row_factory = None
+            found = cursor.execute(sql, {**values, **named} if values else named).fetchall()
+            names = [column[0] for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in found]
         return self._asked(sql, values, named).fetchall()  # type: ignore[no-any-return]
 
     def each(self, sql: str, values: Mapping[str, object] | None = None, /, **named: object) -> Iterator[Row]:

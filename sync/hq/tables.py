@@ -5,7 +5,8 @@ Rules of this room
   of it anew from events, except `campaign`, whose small numbers stay.
 - `day` is a local date as days since 1970-01-01, `hour` its hour; which zone, is frozen in `place`.
 - Keys that windows of days are summed from begin with the day: SQLite keeps a table in the order of its key.
-- A row of counters that has come down to zeros says the same as no row.
+- A row of counters that has come down to zeros says the same as no row. Counters are INT: that is INTEGER in SQLite,
+  and in PostgreSQL they are half as wide and added up faster; only amounts could grow beyond 32 bits.
 - `caller` is a number in E.164; `marks` are packed (`visits`, `acts`, `votes` read them) and only ever appended to.
 """
 
@@ -23,11 +24,15 @@ TALLY = (
     "listen_75",
 )  # fmt: skip
 NODE = ("entered", "heard", "keyed", "invalid", "no_input", "spoke", "hung_up", "goals")
+DISTRICT = ("offered", "acted", "n", "clean")  # of `district_tally`, behind those of TALLY
 POLL = ("raw", "nameless", "first", "last", "single", "conflicts")
 
 
+AMOUNTS = ("talk_s", "placed_s", "parts")  # of these one row may add a lot; all others count things, one by one
+
+
 def _counters(names: tuple[str, ...]) -> str:
-    return ", ".join(f"{name} INTEGER NOT NULL DEFAULT 0" for name in names)
+    return ", ".join(f"{name} {'INTEGER' if name in AMOUNTS else 'INT'} NOT NULL DEFAULT 0" for name in names)
 
 
 DDL = f"""
@@ -61,6 +66,7 @@ CREATE TABLE day_tally (
     day INTEGER NOT NULL, store_id INTEGER NOT NULL, campaign TEXT NOT NULL, {_counters(TALLY)},
     PRIMARY KEY (day, store_id, campaign)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX day_tally_store ON day_tally (store_id, day);
 CREATE TABLE all_tally (
     campaign TEXT NOT NULL, day INTEGER NOT NULL, hour INTEGER NOT NULL, language TEXT NOT NULL, {_counters(TALLY)},
     PRIMARY KEY (campaign, day, hour, language)
@@ -70,14 +76,20 @@ CREATE TABLE all_tally (
 -- milliardths of a call, busiest those of an erlang; and of all, by the hour.
 CREATE TABLE load (
     day INTEGER NOT NULL, district TEXT NOT NULL, box TEXT NOT NULL, campaign TEXT NOT NULL,
-    own INTEGER NOT NULL DEFAULT 0, told INTEGER NOT NULL DEFAULT 0, blocked INTEGER NOT NULL DEFAULT 0,
+    own INT NOT NULL DEFAULT 0, told INT NOT NULL DEFAULT 0, blocked INTEGER NOT NULL DEFAULT 0,
     unseen INTEGER NOT NULL DEFAULT 0, busiest INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (day, district, box, campaign)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX load_box ON load (box, campaign);
+CREATE INDEX load_busiest ON load (day, campaign, busiest);
 CREATE TABLE all_load (
-    campaign TEXT NOT NULL, day INTEGER NOT NULL, hour INTEGER NOT NULL, own INTEGER NOT NULL DEFAULT 0,
-    told INTEGER NOT NULL DEFAULT 0, blocked INTEGER NOT NULL DEFAULT 0, unseen INTEGER NOT NULL DEFAULT 0,
+    campaign TEXT NOT NULL, day INTEGER NOT NULL, hour INTEGER NOT NULL, own INT NOT NULL DEFAULT 0,
+    told INT NOT NULL DEFAULT 0, blocked INTEGER NOT NULL DEFAULT 0, unseen INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (campaign, day, hour)
+) STRICT, WITHOUT ROWID;
+
+-- Of a district and day, whatever was rung: of its lines the calls, and the sums of `engagement` and `fresh`.
+CREATE TABLE district_tally (
+    day INTEGER NOT NULL, district TEXT NOT NULL, {_counters(TALLY)}, {_counters(DISTRICT)}, PRIMARY KEY (day, district)
 ) STRICT, WITHOUT ROWID;
 
 -- And of all lines what later tables tell of each.
@@ -86,49 +98,51 @@ CREATE TABLE all_node (
     PRIMARY KEY (campaign, day, node)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE all_fresh (
-    campaign TEXT NOT NULL, day INTEGER NOT NULL, n INTEGER NOT NULL DEFAULT 0, clean INTEGER NOT NULL DEFAULT 0,
+    campaign TEXT NOT NULL, day INTEGER NOT NULL, n INT NOT NULL DEFAULT 0, clean INT NOT NULL DEFAULT 0,
     PRIMARY KEY (campaign, day)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE all_engagement (
-    campaign TEXT NOT NULL, day INTEGER NOT NULL, offered INTEGER NOT NULL DEFAULT 0,
-    acted INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (campaign, day)
+    campaign TEXT NOT NULL, day INTEGER NOT NULL, offered INT NOT NULL DEFAULT 0,
+    acted INT NOT NULL DEFAULT 0, PRIMARY KEY (campaign, day)
 ) STRICT, WITHOUT ROWID;
 
 -- How long things took: kind reply, held-reply, callback, first-key or case; `facts.bucket` are the steps.
 CREATE TABLE latency (
     campaign TEXT NOT NULL, store_id INTEGER NOT NULL, day INTEGER NOT NULL, kind TEXT NOT NULL,
-    bucket INTEGER NOT NULL, n INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (campaign, store_id, day, kind, bucket)
+    bucket INTEGER NOT NULL, n INT NOT NULL DEFAULT 0, PRIMARY KEY (campaign, store_id, day, kind, bucket)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX latency_day ON latency (kind, day);
 CREATE INDEX latency_store ON latency (store_id, day);
 CREATE TABLE all_latency (
     campaign TEXT NOT NULL, day INTEGER NOT NULL, kind TEXT NOT NULL, bucket INTEGER NOT NULL,
-    n INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (campaign, day, kind, bucket)
+    n INT NOT NULL DEFAULT 0, PRIMARY KEY (campaign, day, kind, bucket)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE node_tally (
     store_id INTEGER NOT NULL, campaign TEXT NOT NULL, day INTEGER NOT NULL, node TEXT NOT NULL, {_counters(NODE)},
     PRIMARY KEY (day, store_id, campaign, node)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX node_store ON node_tally (store_id, day);
 CREATE INDEX node_day ON node_tally (campaign, day);
 
 -- Distinct and new callers: `visits` says how they are summed. clean: what is to be added when flagged are left out.
 CREATE TABLE caller (caller TEXT PRIMARY KEY, marks TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE fresh (
-    store_id INTEGER NOT NULL, campaign TEXT NOT NULL, day INTEGER NOT NULL, n INTEGER NOT NULL DEFAULT 0,
-    clean INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (day, store_id, campaign)
+    store_id INTEGER NOT NULL, campaign TEXT NOT NULL, day INTEGER NOT NULL, n INT NOT NULL DEFAULT 0,
+    clean INT NOT NULL DEFAULT 0, PRIMARY KEY (day, store_id, campaign)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX fresh_campaign ON fresh (campaign, day);
+CREATE INDEX fresh_store ON fresh (store_id, day);
 CREATE TABLE pair (
     scope TEXT NOT NULL, topic TEXT NOT NULL, area TEXT NOT NULL, day INTEGER NOT NULL, prev INTEGER NOT NULL,
-    n INTEGER NOT NULL DEFAULT 0, clean INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (scope, topic, area, day, prev)
+    n INT NOT NULL DEFAULT 0, clean INT NOT NULL DEFAULT 0, PRIMARY KEY (scope, topic, area, day, prev)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX pair_day ON pair (scope, day);
 
 -- Rule 56: who rang more than ten times on one local day, and those calls.
 CREATE TABLE flagged (
-    store_id INTEGER NOT NULL, campaign TEXT NOT NULL, day INTEGER NOT NULL, callers INTEGER NOT NULL DEFAULT 0,
-    calls INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (day, store_id, campaign)
+    store_id INTEGER NOT NULL, campaign TEXT NOT NULL, day INTEGER NOT NULL, callers INT NOT NULL DEFAULT 0,
+    calls INT NOT NULL DEFAULT 0, PRIMARY KEY (day, store_id, campaign)
 ) STRICT, WITHOUT ROWID;
 
 -- Callers who were offered an act beyond the missed call, by the day of the first offer; and who of them acted.
@@ -136,9 +150,10 @@ CREATE TABLE act (
     caller TEXT NOT NULL, campaign INTEGER NOT NULL, marks TEXT NOT NULL, PRIMARY KEY (caller, campaign)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE engagement (
-    store_id INTEGER NOT NULL, campaign TEXT NOT NULL, day INTEGER NOT NULL, offered INTEGER NOT NULL DEFAULT 0,
-    acted INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (day, store_id, campaign)
+    store_id INTEGER NOT NULL, campaign TEXT NOT NULL, day INTEGER NOT NULL, offered INT NOT NULL DEFAULT 0,
+    acted INT NOT NULL DEFAULT 0, PRIMARY KEY (day, store_id, campaign)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX engagement_store ON engagement (store_id, day);
 
 -- Votes: of a referendum by number or by key, and words to an invitation. A counter lies where and when its vote was.
 CREATE TABLE vote (
@@ -147,8 +162,9 @@ CREATE TABLE vote (
 CREATE INDEX vote_caller ON vote (caller);
 CREATE TABLE poll (
     issue TEXT NOT NULL, option TEXT NOT NULL, store_id INTEGER NOT NULL, day INTEGER NOT NULL, {_counters(POLL)},
-    PRIMARY KEY (issue, option, store_id, day)
+    PRIMARY KEY (day, issue, option, store_id)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX poll_store ON poll (store_id, day);
 
 -- Things, by the row that began them.
 CREATE TABLE talk (
@@ -167,6 +183,7 @@ CREATE TABLE recording (
     node TEXT NOT NULL, tags TEXT NOT NULL, is_case INTEGER NOT NULL, ms INTEGER NOT NULL, speech_ms INTEGER,
     PRIMARY KEY (store_id, seq)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX recording_day ON recording (day);
 CREATE INDEX recording_at ON recording (at_ms);
 CREATE INDEX recording_state ON recording (state, at_ms);
 CREATE INDEX recording_caller ON recording (caller, at_ms);
@@ -178,6 +195,7 @@ CREATE TABLE grievance (
     contacted_ms INTEGER, resolved_ms INTEGER, verified_ms INTEGER, reopened INTEGER NOT NULL,
     PRIMARY KEY (store_id, seq)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX grievance_day ON grievance (day);
 CREATE INDEX grievance_open ON grievance (due_ms, state) WHERE state NOT IN ('resolved', 'verified');
 CREATE INDEX grievance_state ON grievance (state, due_ms);
 CREATE INDEX grievance_opened ON grievance (opened_ms);
@@ -204,12 +222,14 @@ CREATE TABLE consent (
     purpose TEXT NOT NULL, wording TEXT NOT NULL, channel TEXT NOT NULL, evidence TEXT NOT NULL,
     PRIMARY KEY (store_id, seq)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX consent_day ON consent (day);
 CREATE INDEX consent_purpose ON consent (purpose, at_ms);
 CREATE INDEX consent_caller ON consent (caller, at_ms);
 CREATE TABLE optout (
     store_id INTEGER NOT NULL, seq INTEGER NOT NULL, campaign TEXT NOT NULL, day INTEGER NOT NULL,
     at_ms INTEGER NOT NULL, caller TEXT NOT NULL, PRIMARY KEY (store_id, seq)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX optout_day ON optout (day);
 CREATE INDEX optout_at ON optout (at_ms);
 -- What a line said of itself, whenever that changed: `ready`, or why not. For availability.
 CREATE TABLE line_state (
@@ -234,7 +254,7 @@ def columns(table: str) -> dict[str, str]:
     """The columns of one of these tables, with their types, in order."""
     found = re.search(rf"CREATE TABLE {table} \((.*?)\) STRICT", DDL, re.DOTALL)
     assert found, table
-    return dict(re.findall(r"(\w+) (INTEGER|TEXT)\b", found[1]))
+    return dict(re.findall(r"(\w+) (INTEGER|INT|TEXT)\b", found[1]))
 
 
 @lru_cache(64)

@@ -20,7 +20,7 @@ from sync.hq.metrics.sources import SOURCES, Groups, Source, rename, within
 from sync.hq.sql import Db, Row
 from sync.hq.tariff import Tariff
 
-ALL: tuple[Source, ...] = (*SOURCES, load.SOURCE, load.LOSSES, polls.SOURCE)
+ALL: tuple[Source, ...] = (*SOURCES, load.SOURCE, load.BUSIEST, polls.SOURCE)
 _OWNER = {counter: source for source in ALL for counter in source.counters}
 _AT_THE_DESK = "SELECT store_id, seq, state, contacted_ms FROM desk_thing WHERE kind = 'case' AND version > 0"
 _UNFLAGGED = ("calls", "numbered", "callers", "newly", *conversion.GOALS)
@@ -97,7 +97,6 @@ class _Told:
         self._ground: Ground = ground(events, wards(given.desk))
         self.groups: Groups = {}
         self.refused: dict[str, str] = {}
-        self._whole: dict[str, Any] = {}
         self._at_the_desk: dict[tuple[int, int], Row] | None = None
         needs = dict.fromkeys(counter for name in names for counter in METRICS[name].needs)
         for source in ALL:
@@ -122,10 +121,7 @@ class _Told:
         except Cannot as why:
             self.refused |= dict.fromkeys(wanted, str(why))
             return
-        if source.whole:
-            self._whole |= found.get("", {})
-        else:
-            self._add(found)
+        self._add(found)
 
     def _convert(self, goals: Iterable[str]) -> None:
         try:
@@ -149,7 +145,7 @@ class _Told:
 
     def figures(self, key: str, names: Iterable[str]) -> dict[str, Figure]:
         """The metrics of one group."""
-        counters = {**self._whole, **self.groups.get(key, {})}
+        counters = dict(self.groups.get(key, {}))
         if "listed" in counters:
             counters["listed"] = self._as_the_desk_says(counters["listed"])
         about = About(self._given.now_ms, dict(self._ground.issues.values()), self._given.tariff, self._asked.days)
@@ -168,12 +164,14 @@ class _Told:
         if self._at_the_desk is None:  # once for all groups
             rows = self._given.desk.rows(_AT_THE_DESK) if self._given.desk is not None else ()
             self._at_the_desk = {(row["store_id"], row["seq"]): row for row in rows}
-        return [_standing(case, self._at_the_desk.get((case["store_id"], case["seq"]))) for case in listed]
+        theirs = self._at_the_desk
+        return [
+            _standing(case, theirs[key]) if (key := (case["store_id"], case["seq"])) in theirs else case
+            for case in listed
+        ] if theirs else listed
 
 
-def _standing(case: dict[str, Any], desk: Mapping[str, Any] | None) -> dict[str, Any]:
-    if desk is None:
-        return case
+def _standing(case: dict[str, Any], desk: Mapping[str, Any]) -> dict[str, Any]:
     times = [at for at in (case["contacted_ms"], desk["contacted_ms"]) if at is not None]
     return {**case, "state": desk["state"], "contacted_ms": min(times, default=None)}
 

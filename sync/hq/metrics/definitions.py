@@ -38,7 +38,7 @@ def _submitted(c: Counters, _: About) -> Figure:
 
 
 def _referendum(c: Counters, about: About) -> Figure:
-    found = polls.options(c["votes"], c["losses"], about.policies)
+    found = polls.options(c["votes"], about.policies)
     return Figure(n=sum(one.voters for one in found), rows=found, why="" if found else "nobody voted")
 
 
@@ -245,7 +245,7 @@ METRICS: dict[str, Metric] = {metric.name: metric for metric in (
         "Share of an option: u / sum of u, its voters by the issue's policy; votes by number and by key alike. The "
         "range goes to the share of u / (1 - B), B the loss of the lines where the votes came in. Biased: a loss "
         "over 5 %, or two options more than 3 points apart. Not a scientific poll.",
-        "table", ("votes", "losses"), _referendum,
+        "table", ("votes",), _referendum,
     ),
     Metric(
         "availability", "Availability",

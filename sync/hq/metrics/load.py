@@ -11,18 +11,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sync.hq import loads
-from sync.hq.metrics import formulae
 from sync.hq.metrics.slices import Cannot, Ground, Query, Slice
-from sync.hq.metrics.sources import Counters, Groups, Rename, Source, everywhere
+from sync.hq.metrics.sources import Groups, Rename, Source, everywhere
 from sync.hq.sql import Row
 
 _KEYS = {
     "": "CAST('' AS TEXT)", "campaign": "t.campaign", "issue": "t.campaign", "district": "t.district", "box": "t.box",
     "day": "CAST(t.day AS TEXT)", "hour": "CAST(t.hour AS TEXT)",
 }  # fmt: skip
-_GROUP = "(t.district || '/' || t.box || '/' || t.campaign)"
-_SUMS = ("own", "told", "blocked", "unseen")
-_BUSIEST = "offered_load"
+_SUMS, _PARTS = ("own", "told", "blocked", "unseen"), ("blocked", "unseen")
+# calls that found no line free beside each that came through, in whole PARTS: of a group of rows of `load` as `t`
+LOST = (
+    "(2 * CAST(sum(t.blocked) AS BIGINT) + CAST(sum(t.own) AS BIGINT)) / nullif(2 * CAST(sum(t.own) AS BIGINT), 0)"
+)
 _PLACES = "(t.district, t.box) IN (SELECT p.district, p.box FROM place AS p WHERE {area})"
 _HOURS = """
 WITH cell AS (
@@ -64,44 +65,42 @@ def _box(ground: Ground, number: int) -> tuple[str, str]:
     return place["district"], place["box"]
 
 
-def _where(ground: Ground, asked: Slice, campaign: bool = True) -> Query:
+def _where(ground: Ground, asked: Slice) -> Query:
     """The conditions over `load`, which knows boxes and no ledgers, or over `all_load`."""
     area, values = ground.area(asked)
-    all_places = ground.where(asked.everywhere, campaign=campaign, language=False)
+    all_places = ground.where(asked.everywhere)
     terms = [all_places.sql, *([_PLACES.format(area=area)] if area else [])]
     return Query(" AND ".join(terms), all_places.values | values)
 
 
-def _ask(ground: Ground, asked: Slice, by: str, counters: tuple[str, ...]) -> Query:
-    key = _key(ground, asked, by)
-    busiest, all_places = _BUSIEST in counters, everywhere(asked, by)
-    if by == "hour" and (busiest or not all_places):
-        where = ground.where(asked)
-        return Query(_HOURS.format(where=where.sql).strip(), where.values)
+def _hours_of(ground: Ground, asked: Slice) -> Query:
+    where = ground.where(asked)
+    return Query(_HOURS.format(where=where.sql).strip(), where.values)
+
+
+def _ask(ground: Ground, asked: Slice, by: str, _: tuple[str, ...]) -> Query:
+    key, all_places = _key(ground, asked, by), everywhere(asked, by)
+    if by == "hour" and not all_places:
+        return _hours_of(ground, asked)
     where = _where(ground, asked)
     sums = ", ".join(f"sum(t.{name}) AS {name}" for name in _SUMS)
-    most = ", max(t.busiest) AS busiest" if busiest else ""
-    table = "load" if busiest or not all_places else "all_load"
-    return Query(f"SELECT {key} AS key, {sums}{most}\nFROM {table} AS t\nWHERE {where.sql}\nGROUP BY 1", where.values)
+    table = "all_load" if all_places else "load"
+    return Query(f"SELECT {key} AS key, {sums}\nFROM {table} AS t\nWHERE {where.sql}\nGROUP BY 1", where.values)
 
 
 def _read(rows: Iterable[Row], name: Rename) -> Groups:
-    """own, told: calls. blocked: calls that found no line free. unseen: of these nobody heard. offered_load: erlangs of
-    the busiest hour of a group."""
+    """own, told: calls. blocked: calls that found no line free. unseen: of these nobody heard."""
     groups: Groups = {}
     for row in rows:
-        told = _hours(row) if "hours" in row else row
+        counted = _worked(row) if "hours" in row else row
         for group in name(row["key"]):
-            one = groups.setdefault(group, dict.fromkeys(SOURCE.counters, 0))
-            one["own"] += int(told["own"])
-            one["told"] += int(told["told"])
-            one["blocked"] += int(told["blocked"]) / loads.PARTS
-            one["unseen"] += int(told["unseen"]) / loads.PARTS
-            one[_BUSIEST] = max(one[_BUSIEST], told.get("busiest", 0) / loads.PARTS)
+            one = groups.setdefault(group, dict.fromkeys(_SUMS, 0.0))
+            for counter in _SUMS:
+                one[counter] += int(counted[counter]) / (loads.PARTS if counter in _PARTS else 1)
     return groups
 
 
-def _hours(row: Row) -> Row:
+def _worked(row: Row) -> Row:
     """Hours that are alike, worked out."""
     each, n = loads.hour(row["lines"], *(int(row[name]) for name in loads.COUNTS)), row["hours"]
     return {
@@ -110,22 +109,26 @@ def _hours(row: Row) -> Row:
     }  # fmt: skip
 
 
-def _ask_groups(ground: Ground, asked: Slice, _: str, __: tuple[str, ...]) -> Query:
-    """The loss of every hunt group in the slice's places, whatever campaign is asked about."""
-    where = _where(ground, asked, campaign=False)
-    sums = "sum(t.own) AS own, sum(t.blocked) AS blocked"
-    return Query(f"SELECT {_GROUP} AS key, {sums}\nFROM load AS t\nWHERE {where.sql}\nGROUP BY 1", where.values)
+def _ask_busiest(ground: Ground, asked: Slice, by: str, _: tuple[str, ...]) -> Query:
+    key = _key(ground, asked, by)
+    if by == "hour":
+        return _hours_of(ground, asked)
+    where = _where(ground, asked)
+    return Query(
+        f"SELECT {key} AS key, max(t.busiest) AS busiest\nFROM load AS t\nWHERE {where.sql}\nGROUP BY 1", where.values
+    )
 
 
-def _read_groups(rows: Iterable[Row], _: Rename) -> Groups:
-    losses: Counters = {row["key"]: of(int(row["own"]), int(row["blocked"]) / loads.PARTS) for row in rows}
-    return {"": {"losses": losses}}
+def _read_busiest(rows: Iterable[Row], name: Rename) -> Groups:
+    """offered_load: erlangs of the busiest hour of a group."""
+    groups: Groups = {}
+    for row in rows:
+        most = (_worked(row)["busiest"] if "hours" in row else row["busiest"]) / loads.PARTS
+        for group in name(row["key"]):
+            one = groups.setdefault(group, {"offered_load": 0.0})
+            one["offered_load"] = max(one["offered_load"], most)
+    return groups
 
 
-def of(own: float, blocked: float) -> float:
-    """The share of calls that found no line free."""
-    return formulae.share(blocked, own + blocked) or 0.0
-
-
-SOURCE = Source((*_SUMS, _BUSIEST), _ask, _read)
-LOSSES = Source(("losses",), _ask_groups, _read_groups, empty=dict, whole=True)
+SOURCE = Source(_SUMS, _ask, _read)
+BUSIEST = Source(("offered_load",), _ask_busiest, _read_busiest)

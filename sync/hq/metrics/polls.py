@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from sync.hq.metrics import formulae
+from sync.hq.loads import PARTS
+from sync.hq.metrics import formulae, load
 from sync.hq.metrics.slices import Cannot, Ground, Query, Slice
 from sync.hq.metrics.sources import Groups, Rename, Source, keyed
 from sync.hq.sql import Row
@@ -22,6 +23,24 @@ from sync.hq.tables import POLL
 
 POLICIES = {"first": "first", "last": "last", "void-if-both": "single"}  # policy -> its counter
 MOST_LOSS, MOST_APART = 0.05, 0.03
+
+_SUMS = ", ".join(f"sum(t.{name}) AS {name}" for name in POLL)
+# voters who found no line free, in whole PARTS: a sum of these is the same in whatever order
+_LOST = ", ".join(f"sum(t.{name} * coalesce(l.each_lost, 0)) AS lost_{name}" for name in POLICIES.values())
+_SQL = f"""
+WITH voted AS (
+    SELECT t.store_id, t.issue, t.option, {{day}} AS day, {_SUMS} FROM poll AS t WHERE {{where}} GROUP BY 1, 2, 3, 4
+), lost AS (
+    SELECT t.district, t.box, t.campaign, {{lost}} AS each_lost FROM load AS t
+    WHERE t.day >= :first AND t.day <= :last AND t.campaign IN (
+        SELECT p.campaign FROM voted JOIN place AS p ON p.store_id = voted.store_id
+    ) GROUP BY 1, 2, 3
+)
+SELECT {{key}} AS key, t.issue, t.option, {_SUMS}, {_LOST}
+FROM voted AS t JOIN place AS p ON p.store_id = t.store_id
+    LEFT JOIN lost AS l ON l.district = p.district AND l.box = p.box AND l.campaign = p.campaign
+GROUP BY 1, 2, 3
+"""
 
 
 class Option(NamedTuple):
@@ -51,12 +70,8 @@ def _ask(ground: Ground, asked: Slice, by: str, _: tuple[str, ...]) -> Query:
     key = "t.issue" if by == "issue" else keyed(by, "votes", "day")
     where = ground.where(asked, campaign=False, language=False)
     issue = " AND t.issue = :issue" if asked.issue else ""
-    sums = ", ".join(f"sum(t.{name}) AS {name}" for name in POLL)
-    sql = (
-        f"SELECT {key} AS key, t.issue, t.option, p.district, p.box, p.campaign, {sums}\n"
-        f"FROM poll AS t JOIN place AS p ON p.store_id = t.store_id\nWHERE {where.sql}{issue}\n"
-        "GROUP BY 1, 2, 3, 4, 5, 6"
-    )
+    day = "t.day" if by == "day" else "0"
+    sql = _SQL.format(key=key, day=day, where=where.sql + issue, lost=load.LOST).strip()
     return Query(sql, {**where.values, "issue": asked.issue} if asked.issue else where.values)
 
 
@@ -68,16 +83,15 @@ def _read(rows: Iterable[Row], name: Rename) -> Groups:
     return groups
 
 
-def options(votes: Iterable[Row], losses: Mapping[str, float], policies: Mapping[str, str]) -> tuple[Option, ...]:
+def options(votes: Iterable[Row], policies: Mapping[str, str]) -> tuple[Option, ...]:
     """Every option, issue by issue, the strongest first."""
     issues: dict[str, dict[str, dict[str, float]]] = {}
     for row in votes:
-        policy = policies.get(row["issue"], "last")
+        counted = POLICIES[policies.get(row["issue"], "last")]
         sums = issues.setdefault(row["issue"], {}).setdefault(row["option"], dict.fromkeys((*POLL, "true"), 0.0))
         for counter in POLL:
             sums[counter] += row[counter]
-        group = f"{row['district']}/{row['box']}/{row['campaign']}"
-        sums["true"] += row[POLICIES[policy]] / (1 - losses.get(group, 0.0))
+        sums["true"] += row[counted] + int(row[f"lost_{counted}"]) / PARTS
     return tuple(one for issue in sorted(issues) for one in _issue(issue, issues[issue], policies.get(issue, "last")))
 
 

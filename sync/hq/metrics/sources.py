@@ -29,14 +29,13 @@ _OF = {"issue": "campaign", "ward": "line"}  # asked by the right one, put toget
 
 class Source(NamedTuple):
     """`ask` makes the query (or raises Cannot), `read` its rows into groups; `counters` are what it can tell, `empty`
-    is a counter of nothing. `own`: its keys are the groups' own names. `whole`: asked once for the whole slice."""
+    is a counter of nothing. `own`: its keys are the groups' own names."""
 
     counters: tuple[str, ...]
     ask: Callable[[Ground, Slice, str, tuple[str, ...]], Query]
     read: Callable[[Iterable[Row], Rename], Groups]
     empty: Callable[[], Any] = int
     own: bool = False
-    whole: bool = False
 
 
 def rename(ground: Ground, asked: Slice, by: str) -> Rename:
@@ -83,15 +82,16 @@ def keyed(by: str, told: str, *columns: str) -> str:
 
 
 def summed(table: str, counters: Mapping[str, str], where: Query, key: str) -> Query:
-    """Sums of columns, under these names, by key. A key of places is found after each ledger has been summed up."""
+    """Sums of columns, under these names, by key. A key of places is found after each ledger has been summed up. (The +
+    keeps SQLite from walking all days of a table in the order of its ledgers.)"""
     inner = ", ".join(f"sum(t.{column}) AS {name}" for name, column in counters.items())
     if "p." not in key:
         sql = f"SELECT {key} AS key, {inner}\nFROM {table} AS t\nWHERE {where.sql}\nGROUP BY 1"
         return Query(sql, where.values)
     outer = ", ".join(f"sum(x.{name}) AS {name}" for name in counters)
     sql = (
-        f"SELECT {key} AS key, {outer}\nFROM (SELECT t.store_id, {inner} FROM {table} AS t\n"
-        f"    WHERE {where.sql} GROUP BY t.store_id) AS x\nJOIN place AS p ON p.store_id = x.store_id\nGROUP BY 1"
+        f"SELECT {key} AS key, {outer}\nFROM (SELECT +t.store_id AS store_id, {inner} FROM {table} AS t\n"
+        f"    WHERE {where.sql} GROUP BY 1) AS x\nJOIN place AS p ON p.store_id = x.store_id\nGROUP BY 1"
     )
     return Query(sql, where.values)
 
@@ -111,7 +111,22 @@ def tally(asked: Slice, by: str) -> str:
     """The shortest of the tables with calls that can tell this."""
     if everywhere(asked, by):
         return "all_tally"
+    if of_districts(asked, by):
+        return "district_tally"
     return "tally" if asked.language or by in ("hour", "language") else "day_tally"
+
+
+def engaged(asked: Slice, by: str) -> str:
+    """The same of the tables with callers who were offered something."""
+    if everywhere(asked, by):
+        return "all_engagement"
+    return "district_tally" if of_districts(asked, by) else "engagement"
+
+
+def of_districts(asked: Slice, by: str) -> bool:
+    """Is this about whole districts, whatever was rung there, by the day at most?"""
+    narrower = ("campaign", "issue", "language", "line", "box", "channel", "ward")
+    return by in ("", "day", "district") and not any(getattr(asked, name) for name in narrower)
 
 
 def everywhere(asked: Slice, by: str) -> bool:
@@ -119,13 +134,31 @@ def everywhere(asked: Slice, by: str) -> bool:
     return by not in (*AREAS, "ward") and not asked.ward and not any(getattr(asked, name) for name in AREAS)
 
 
+def of_table(table: str, ground: Ground, asked: Slice) -> Query:
+    """The conditions of a slice over one of these tables as `t`."""
+    if table != "district_tally":
+        return ground.where(asked)
+    where = ground.where(asked.everywhere)
+    if not asked.district:
+        return where
+    return Query(f"{where.sql} AND t.district = :district", {**where.values, "district": asked.district})
+
+
+def _added(table: str, ground: Ground, asked: Slice, counters: Mapping[str, str], key: str) -> Query:
+    """Sums of one of these tables."""
+    if table == "district_tally":
+        key = key.replace("p.district", "t.district")
+    return summed(table, counters, of_table(table, ground, asked), key)
+
+
 def _tally(ground: Ground, asked: Slice, by: str, counters: tuple[str, ...]) -> Query:
     asked.only("calls", "language")
-    where, key = ground.where(asked), keyed(by, "calls", "day", "hour", "language")
-    found = summed(tally(asked, by), {name: name for name in counters}, where, key)
+    key = keyed(by, "calls", "day", "hour", "language")
+    found = _added(tally(asked, by), ground, asked, {name: name for name in counters}, key)
     if not asked.clean:
         return found
     asked.only("flagged calls")
+    where = ground.where(asked)
     flagged = summed("flagged", {"flagged": "calls"}, where, keyed(by, "flagged calls", "day"))
     names = ", ".join(f"sum(y.{name}) AS {name}" for name in counters)
     less = ", ".join(f"-z.flagged AS {name}" for name in counters)
@@ -134,14 +167,13 @@ def _tally(ground: Ground, asked: Slice, by: str, counters: tuple[str, ...]) -> 
         f"SELECT y.key AS key, {names} FROM (SELECT {plain} FROM ({found.sql}) AS x1\n"
         f"UNION ALL SELECT z.key, {less} FROM ({flagged.sql}) AS z) AS y\nGROUP BY 1"
     )
-    return Query(sql, where.values)
+    return Query(sql, {**found.values, **where.values})
 
 
 def _engagement(ground: Ground, asked: Slice, by: str, counters: tuple[str, ...]) -> Query:
     asked.only("callers who were offered something")
     key = keyed(by, "callers who were offered something", "day")
-    table = "all_engagement" if everywhere(asked, by) else "engagement"
-    return summed(table, {name: name for name in counters}, ground.where(asked), key)
+    return _added(engaged(asked, by), ground, asked, {name: name for name in counters}, key)
 
 
 def _messaged(ground: Ground, asked: Slice, by: str, _: tuple[str, ...]) -> Query:
@@ -149,8 +181,7 @@ def _messaged(ground: Ground, asked: Slice, by: str, _: tuple[str, ...]) -> Quer
     asked.only("callers who were written to")
     key = keyed(by, "callers who were written to")
     upto = replace(asked, first=EVER[0])
-    table = "all_engagement" if everywhere(asked, by) else "engagement"
-    return summed(table, {"messaged": "offered"}, ground.where(upto), key)
+    return _added(engaged(asked, by), ground, upto, {"messaged": "offered"}, key)
 
 
 def _latency(ground: Ground, asked: Slice, by: str, counters: tuple[str, ...]) -> Query:
@@ -299,12 +330,13 @@ def _rented(ground: Ground, asked: Slice, by: str, _: tuple[str, ...]) -> Query:
     asked.only("lines")
     if by:
         raise Cannot("what the SIMs cost is not divided")
-    where, (places, values) = ground.where(asked), ground.area(asked)
+    table, (places, values) = tally(asked, by), ground.area(asked)
+    where = of_table(table, ground, asked)
     terms = ["1 = 1", *filter(None, (places, ground.topic(asked, "p.campaign", values)))]
     sql = (
         "SELECT CAST('' AS TEXT) AS key,\n    (SELECT count(*) FROM (SELECT DISTINCT p.box, p.line FROM place AS p\n"
         f"        WHERE {' AND '.join(terms)}) AS q) AS lines,\n"
-        f"    (SELECT max(t.day) - min(t.day) + 1 FROM {tally(asked, by)} AS t\n"
+        f"    (SELECT max(t.day) - min(t.day) + 1 FROM {table} AS t\n"
         f"        WHERE {where.sql} AND t.calls > 0) AS days"
     )
     return Query(sql, {**where.values, **values})
