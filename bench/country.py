@@ -10,22 +10,31 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sync.hq import rollups, snapshot, sql, tables
+from sync.hq import rollups, sql, tables
+from sync.hq.desk import gather
 from sync.wire import WireRow
 from tests import rolling
 
 CAMPAIGNS, TALKING = 8, 2  # a district's lines; the last ones answer and ask
-DAYS, FIRST_DAY = 60, 20_700
+DAYS = 60
+FIRST_DAY = int(time.time() / 86_400) - DAYS + 1  # the last day is today
 ISSUES = {"c0": ("subsidy", "support", "last"), "c1": ("subsidy", "oppose", "last")}
 DAY_MS, HOUR_MS, BATCH = 86_400_000, 3_600_000, 400
 _HOURS = (1, 3, 4, 4, 5, 5, 6, 7, 8, 10, 11, 12, 13, 13, 14, 14, 15, 15)  # UTC; in India from half past six to nine
 _MISSED, _TALK = 4, 12  # rows a call, about
-_OLDER = 'CREATE INDEX event_of ON event (store_id, "of", seq) WHERE "of" > 0;'
 _TELL = "पानी के लिए आपकी आवाज़ दर्ज हुई। STOP लिखें बंद करने के लिए।"
+
+_BOX = "INSERT INTO box VALUES (:box, :district, :timezone, 'bench', :now, :now, :now, 3)"
+_STORE = (
+    "INSERT INTO store (id, store, box, line, campaign, language, channel, chain, hwm, last, as_of_ms, complete_ms,"
+    " admitted_ms, seen_ms, state, last_call_ms) VALUES (:id, :store, :box, :line, :campaign, :language, :channel,"
+    " :chain, :hwm, :hwm, :now, :now, :now, :now, 'ready', :now)"
+)
 
 # what a copy of a row has in these columns
 _COPY = {
@@ -140,8 +149,7 @@ def _letter() -> dict[str, object]:
 
 
 def replay(db: sql.Db, districts: int, events: int) -> int:
-    """Rows through the roll-ups, as receivers would bring them; how many."""
-    db.build(snapshot.EVENTS + _OLDER + rollups.DDL)
+    """Rows through the roll-ups of a new store, as receivers would bring them; how many."""
     own = ledgers(districts)
     streams = {one: rows(one, events // len(own)) for one in own}
     with db.transaction():
@@ -200,14 +208,35 @@ def _pairs(db: sql.Db, numbers: str, copies: int) -> None:
     )
 
 
+def heads(db: sql.Db) -> None:
+    """Boxes and ledgers as if all of them had just said hello, and as if their rows were there."""
+    now = {"now": (FIRST_DAY + DAYS) * DAY_MS}
+    talks = db.rows("SELECT store_id, max(seq) AS seq FROM talk GROUP BY store_id")
+    last = {row["store_id"]: row["seq"] for row in talks}
+    places = db.rows("SELECT * FROM place ORDER BY store_id")
+    boxes = {place["box"]: place for place in places}
+    with db.transaction():
+        db.many(_BOX, [{"box": box, "district": it["district"], "timezone": it["timezone"], **now}
+                       for box, it in boxes.items()])  # fmt: skip
+        db.many(_STORE, [
+            {"id": it["store_id"], "store": f"{it['store_id']:08x}", "box": it["box"], "line": it["line"],
+             "campaign": it["campaign"], "language": it["language"], "channel": it["channel"], "chain": bytes(8),
+             "hwm": last.get(it["store_id"], 1) + 20, **now}
+            for it in places
+        ])  # fmt: skip
+
+
 def desk(events: sql.Db, desk: sql.Db) -> None:
     """What people at headquarters have told: an outcome of every thousandth caller, some cases moved."""
+    now_ms = (FIRST_DAY + DAYS) * DAY_MS
+    while gather.gather(events, desk, now_ms):
+        pass
+    told = "INSERT INTO outcome VALUES (:campaign, 'registered', :caller, :at_ms, '', 0)"
     with desk.transaction():
-        for place, row in enumerate(events.rows("SELECT caller FROM caller ORDER BY caller LIMIT 20000")):
-            if place % 10 == 0:
-                desk.run(
-                    "INSERT INTO outcome VALUES (:campaign, 'registered', :caller, :at_ms)", caller=row["caller"],
-                    campaign=f"c{place // 10 % CAMPAIGNS}", at_ms=(FIRST_DAY + 40) * DAY_MS,
-                )  # fmt: skip
-        for row in events.rows("SELECT store_id, seq, opened_ms FROM grievance ORDER BY store_id, seq LIMIT 2000"):
-            desk.run("INSERT INTO desk_thing VALUES (:store_id, :seq, 'case', 'contacted', :opened_ms, 1)", row)
+        callers = events.rows("SELECT caller FROM caller ORDER BY caller LIMIT 20000")
+        desk.many(told, [
+            {"caller": row["caller"], "campaign": f"c{place % CAMPAIGNS}", "at_ms": (FIRST_DAY + 40) * DAY_MS}
+            for place, row in enumerate(callers[::10])
+        ])  # fmt: skip
+        desk.run("UPDATE desk_thing SET state = 'contacted', contacted_ms = at_ms + 3600000, version = 1"
+                 " WHERE kind = 'case' AND state = 'new' AND id % 3 = 0")  # fmt: skip
