@@ -30,6 +30,10 @@ _MISSED, _TALK = 4, 12  # rows a call, about
 _TELL = "पानी के लिए आपकी आवाज़ दर्ज हुई। STOP लिखें बंद करने के लिए।"
 
 _BOX = "INSERT INTO box VALUES (:box, :district, :timezone, 'bench', :now, :now, :now, 3)"
+_HOURLY = """
+INSERT INTO hourly SELECT store_id, campaign, day * 86400000 + hour * 3600000 - 19800000, sum(calls), sum(withheld),
+    sum(gave_up), sum(sent), sum(delivered), sum(failed), sum(received) FROM tally GROUP BY 1, 2, 3
+"""
 _STORE = (
     "INSERT INTO store (id, store, box, line, campaign, language, channel, chain, hwm, last, as_of_ms, complete_ms,"
     " admitted_ms, seen_ms, state, last_call_ms) VALUES (:id, :store, :box, :line, :campaign, :language, :channel,"
@@ -218,6 +222,7 @@ def heads(db: sql.Db) -> None:
     with db.transaction():
         db.many(_BOX, [{"box": box, "district": it["district"], "timezone": it["timezone"], **now}
                        for box, it in boxes.items()])  # fmt: skip
+        db.run(_HOURLY)
         db.many(_STORE, [
             {"id": it["store_id"], "store": f"{it['store_id']:08x}", "box": it["box"], "line": it["line"],
              "campaign": it["campaign"], "language": it["language"], "channel": it["channel"], "chain": bytes(8),

@@ -49,7 +49,7 @@ def _district(turn: int) -> str:
 
 
 PAGES: dict[str, Callable[[int], str]] = {
-    "first page": lambda turn: "/figures",
+    "first page": lambda turn: "/",
     "all figures": lambda turn: f"/numbers{_window(turn)}",
     "all figures of a district": lambda turn: f"/numbers{_window(turn)}{_district(turn)}",
     "all figures of a campaign": lambda turn: f"/numbers{_window(turn)}&campaign=c{turn % 8}",

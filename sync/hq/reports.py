@@ -82,6 +82,16 @@ SELECT s.box, s.line, s.store, s.hwm, s.last, s.complete_ms, s.state, s.words,
        s.id = max(s.id) OVER (PARTITION BY s.box, s.line) AS current
 FROM store AS s ORDER BY s.box, s.line, s.id
 """
+# `complete_of` of every box, put together; as many rows as there are ledgers stay in the store
+_COMPLETE = """
+SELECT min(mark) AS at_ms, count(*) AS boxes FROM (
+    SELECT CASE WHEN sum(CASE WHEN s.current THEN CASE WHEN s.complete_ms IS NULL THEN 1 ELSE 0 END
+                              WHEN s.hwm < s.last THEN 1 ELSE 0 END) = 0
+                THEN min(CASE WHEN s.current THEN s.complete_ms END) END AS mark
+    FROM (SELECT box, hwm, last, complete_ms, id = max(id) OVER (PARTITION BY box, line) AS current FROM store) AS s
+    GROUP BY s.box
+) AS marks WHERE mark >= :fresh
+"""
 _BY_CAMPAIGN = """
 SELECT campaign AS name, sum(CASE WHEN hour_ms >= :since THEN calls ELSE 0 END) AS today,
        sum(calls) AS week, sum(CASE WHEN hour_ms >= :since THEN sent ELSE 0 END) AS sent
@@ -228,18 +238,16 @@ def complete_of(own: list[Ledger]) -> int | None:
     return None if None in marks else min(mark for mark in marks if mark is not None)
 
 
-def complete(db: Db, now_ms: int, known: list[Ledger] | None = None) -> Complete:
+def complete(db: Db, now_ms: int) -> Complete:
     """ "Complete up to T for n of m boxes": m is every box that ever said hello; n are those whose `complete_of`
     is at most FRESH_MS old; T is the least of theirs, so that for these n boxes every event up to T, by the
     box's own trusted clock, is held here. A box that is silent, behind, forked or without a trusted clock is not
     among the n. Rows that are held but could not be read are counted in `unread`, for T says nothing of them."""
-    boxes: dict[str, list[Ledger]] = {row["box"]: [] for row in db.rows("SELECT box FROM box")}
-    for each in ledgers(db) if known is None else known:
-        boxes.setdefault(each.box, []).append(each)
-    marks = [complete_of(own) for own in boxes.values()]
-    fresh = [mark for mark in marks if mark is not None and mark >= now_ms - FRESH_MS]
+    told = db.row(_COMPLETE, fresh=now_ms - FRESH_MS)
+    known = db.value("SELECT count(*) FROM (SELECT box FROM box UNION SELECT box FROM store) AS known")
     unread = db.value("SELECT coalesce(sum(count), 0) FROM quarantine WHERE passed = 1")
-    return Complete(min(fresh, default=None), len(fresh), len(boxes), int(unread))
+    assert told is not None
+    return Complete(told["at_ms"], told["boxes"], int(known), int(unread))
 
 
 def boxes(db: Db, values: dict[str, Any], known: list[Ledger]) -> list[dict[str, Any]]:
@@ -310,5 +318,5 @@ def overview(db: Db, now_ms: int) -> dict[str, Any]:
             "boxes": found,
             "alarms": alarms(db, values),
             "latest": latest(db),
-            "complete": complete(db, now_ms, known),
+            "complete": complete(db, now_ms),
         }

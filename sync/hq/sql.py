@@ -80,13 +80,16 @@ class Db:
 
     def rows(self, sql: str, values: Mapping[str, object] | None = None, /, **named: object) -> list[Row]:
         """All rows of a query."""
-        if self.kind == "sqlite":  # names are looked up once, not for each of many rows
+        given = {**values, **named} if values else named
+        if self.kind == "sqlite":
             cursor = self.raw.cursor()
             cursor.row_factory = None
-            found = cursor.execute(sql, {**values, **named} if values else named).fetchall()
-            names = [column[0] for column in cursor.description or ()]
-            return [dict(zip(names, row, strict=True)) for row in found]
-        return self._asked(sql, values, named).fetchall()  # type: ignore[no-any-return]
+            found = cursor.execute(sql, given).fetchall()
+        else:
+            cursor = self.raw.cursor(row_factory=_plain_row)
+            found = cursor.execute(translated(sql), given).fetchall()
+        names = [column[0] for column in cursor.description or ()]  # once, not for each of many rows
+        return [dict(zip(names, row, strict=True)) for row in found]
 
     def each(self, sql: str, values: Mapping[str, object] | None = None, /, **named: object) -> Iterator[Row]:
         """The rows of a query one by one, in bounded memory; in PostgreSQL within a transaction of the caller's."""
@@ -164,6 +167,11 @@ class Db:
     def _asked(self, sql: str, values: Mapping[str, object] | None, named: Mapping[str, object]) -> Any:
         given = {**values, **named} if values else named
         return self.raw.execute(sql, given) if self.kind == "sqlite" else self.raw.execute(translated(sql), given)
+
+
+def _plain_row(cursor: Any) -> Any:
+    """psycopg's `tuple_row`, which must not be imported where there is no psycopg."""
+    return tuple
 
 
 def _dict(cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> Row:

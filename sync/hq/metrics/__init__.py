@@ -14,12 +14,12 @@ for how many boxes, all rows are here.
 
 from __future__ import annotations
 
-from sync.hq.metrics.asking import Change, Given, breakdown, compare, compute, queries
+from sync.hq.metrics.asking import Change, Given, breakdown, compare, compute, queries, wards
 from sync.hq.metrics.definitions import METRICS, Metric
 from sync.hq.metrics.figures import Figure
-from sync.hq.metrics.slices import BY, Cannot, Query, Slice
+from sync.hq.metrics.slices import BY, Cannot, Ground, Query, Slice, ground
 
 __all__ = [
-    "BY", "METRICS", "Cannot", "Change", "Figure", "Given", "Metric", "Query", "Slice", "breakdown",
-    "compare", "compute", "queries",
+    "BY", "METRICS", "Cannot", "Change", "Figure", "Given", "Ground", "Metric", "Query", "Slice", "breakdown",
+    "compare", "compute", "ground", "queries", "wards",
 ]  # fmt: skip

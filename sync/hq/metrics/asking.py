@@ -7,7 +7,7 @@ Rules of this room
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -30,11 +30,12 @@ _FLAGGED = "flagged calls and callers cannot be taken out of this"
 @dataclass(frozen=True, slots=True)
 class Given:
     """What asking needs besides the events store: the time, and where there are any the desk's store (outcomes, wards,
-    what became of cases) and the tariff."""
+    what became of cases) and the tariff. `ground` spares whoever asks several times that it is read each time."""
 
     now_ms: int
     desk: Db | None = None
     tariff: Tariff | None = None
+    ground: Ground | None = None
 
 
 class Change(NamedTuple):
@@ -50,18 +51,18 @@ def compute(events: Db, asked: Slice, names: Iterable[str], given: Given) -> dic
     """These metrics of a slice."""
     wanted = tuple(names)
     told = _Told(events, asked, "", given, wanted)
-    return told.figures("", wanted)
+    return dict(Figures(told, "", wanted))
 
 
 def breakdown(
     events: Db, asked: Slice, by: str, names: Iterable[str], given: Given
-) -> dict[str, dict[str, Figure]]:
+) -> dict[str, Mapping[str, Figure]]:
     """These metrics of each group of a slice, in the order of the groups' names. A group in which nothing was counted
     does not come."""
     wanted = tuple(names)
     told = _Told(events, asked, by, given, wanted)
     keys = sorted(told.groups, key=lambda key: (int(key), "") if by in ("day", "hour") else (0, key))
-    return {key: told.figures(key, wanted) for key in keys}
+    return {key: Figures(told, key, wanted) for key in keys}
 
 
 def compare(events: Db, one: Slice, other: Slice, names: Iterable[str], given: Given) -> dict[str, Change]:
@@ -94,11 +95,12 @@ class _Told:
 
     def __init__(self, events: Db, asked: Slice, by: str, given: Given, names: Iterable[str]) -> None:
         self._events, self._asked, self._by, self._given = events, asked, by, given
-        self._ground: Ground = ground(events, wards(given.desk))
+        self._ground = given.ground or ground(events, wards(given.desk))
+        self._about = About(given.now_ms, dict(self._ground.issues.values()), given.tariff, asked.days)
         self.groups: Groups = {}
         self.refused: dict[str, str] = {}
-        self._at_the_desk: dict[tuple[int, int], Row] | None = None
         needs = dict.fromkeys(counter for name in names for counter in METRICS[name].needs)
+        self._at_the_desk = _at_the_desk(given.desk) if "listed" in needs else {}
         for source in ALL:
             if wanted := self._wanted(source, needs):
                 self._ask(source, wanted)
@@ -143,32 +145,54 @@ class _Told:
         if set(needs) & set(conversion.GOALS):
             yield conversion.outcomes(self._asked, self._ground)
 
-    def figures(self, key: str, names: Iterable[str]) -> dict[str, Figure]:
-        """The metrics of one group."""
-        counters = dict(self.groups.get(key, {}))
-        if "listed" in counters:
-            counters["listed"] = self._as_the_desk_says(counters["listed"])
-        about = About(self._given.now_ms, dict(self._ground.issues.values()), self._given.tariff, self._asked.days)
-        made = {}
-        for name in names:
-            metric = METRICS[name]
-            if why := next((self.refused[counter] for counter in metric.needs if counter in self.refused), ""):
-                made[name] = Figure(why=why)
-                continue
-            known = {counter: counters.get(counter, _empty(counter)) for counter in metric.needs}
-            made[name] = metric.make(known, about)
-        return made
+    def figure(self, key: str, name: str) -> Figure:
+        """One metric of one group."""
+        metric, counters = METRICS[name], self.groups.get(key, {})
+        if why := next((self.refused[counter] for counter in metric.needs if counter in self.refused), ""):
+            return Figure(why=why)
+        known = {
+            counter: counters[counter] if counter in counters else _empty(counter) for counter in metric.needs
+        }
+        if "listed" in known:
+            known["listed"] = self._as_the_desk_says(known["listed"])
+        return metric.make(known, self._about)
 
     def _as_the_desk_says(self, listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Cases as somebody at the desk has left them, where somebody has."""
-        if self._at_the_desk is None:  # once for all groups
-            rows = self._given.desk.rows(_AT_THE_DESK) if self._given.desk is not None else ()
-            self._at_the_desk = {(row["store_id"], row["seq"]): row for row in rows}
         theirs = self._at_the_desk
+        if not theirs:
+            return listed
         return [
             _standing(case, theirs[key]) if (key := (case["store_id"], case["seq"])) in theirs else case
             for case in listed
-        ] if theirs else listed
+        ]
+
+
+class Figures(Mapping[str, Figure]):
+    """The metrics of one group, each worked out when it is first looked at."""
+
+    def __init__(self, told: _Told, key: str, names: tuple[str, ...]) -> None:
+        self._told, self._key, self._names = told, key, names
+        self._made: dict[str, Figure] = {}
+
+    def __getitem__(self, name: str) -> Figure:
+        if name not in self._made:
+            if name not in self._names:
+                raise KeyError(name)
+            self._made[name] = self._told.figure(self._key, name)
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def _at_the_desk(desk: Db | None) -> dict[tuple[int, int], Row]:
+    """Cases that somebody at the desk has moved."""
+    rows = desk.rows(_AT_THE_DESK) if desk is not None else ()
+    return {(row["store_id"], row["seq"]): row for row in rows}
 
 
 def _standing(case: dict[str, Any], desk: Mapping[str, Any]) -> dict[str, Any]:

@@ -124,6 +124,8 @@ class Ground:
 
     def stores(self, asked: Slice) -> frozenset[int]:
         """The ledgers within the slice's area."""
+        if asked == asked.everywhere:
+            return frozenset(self.places)
         lines = set(self.lines(asked.ward)) if asked.ward else None
         return frozenset(
             number for number, place in self.places.items()

@@ -349,10 +349,12 @@ def _road(ground: Ground, asked: Slice, by: str, _: tuple[str, ...]) -> Query:
         raise Cannot(f"ledgers are not told by {by}")
     terms, values = ground.area(asked)
     sql = (
-        f"SELECT {keyed(by, 'ledgers')} AS key, s.hwm, s.last, s.complete_ms\nFROM (SELECT id, hwm, last, complete_ms,"
-        " max(id) OVER (PARTITION BY box, line) AS newest FROM store) AS s\n"
+        f"SELECT {keyed(by, 'ledgers')} AS key,\n"
+        "    CASE WHEN count(s.complete_ms) = count(*) THEN min(s.complete_ms) END AS complete_ms,\n"
+        "    sum(CASE WHEN s.last > s.hwm THEN s.last - s.hwm ELSE 0 END) AS unsent\n"
+        "FROM (SELECT id, hwm, last, complete_ms, max(id) OVER (PARTITION BY box, line) AS newest FROM store) AS s\n"
         "JOIN place AS p ON p.store_id = s.id\nWHERE (s.id = s.newest OR s.hwm < s.last)"
-        f"{' AND ' if terms else ''}{terms}"
+        f"{' AND ' if terms else ''}{terms}\nGROUP BY 1"
     )
     return Query(sql, values)
 
@@ -364,7 +366,7 @@ def _lags(rows: Iterable[Row], name: Rename) -> Groups:
         for group in name(row["key"]):
             one = groups.setdefault(group, {"marks": [], "unsent": 0})
             one["marks"].append(row["complete_ms"])
-            one["unsent"] += max(0, row["last"] - row["hwm"])
+            one["unsent"] += row["unsent"]
     return groups
 
 

@@ -5,16 +5,17 @@ Each asks the metrics room within one picture of the events store, and shows up 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, tzinfo
 from typing import Any
 
 from starlette.responses import Response
 
-from sync.hq import reports
+from sync.hq import metrics, reports
 from sync.hq.doors import watermark
 from sync.hq.doors.roles import EXPORT, FIGURES
-from sync.hq.metrics import METRICS, Figure, Given, Slice, breakdown, compare, compute, queries
+from sync.hq.metrics import METRICS, Figure, Given, Slice, breakdown, compare, compute, ground, queries, wards
 from sync.hq.metrics.brief import brief as leading
 from sync.hq.pages.ask import Ask, Page, Refused, Tab
 from sync.hq.views import asked as asking
@@ -24,14 +25,12 @@ from sync.hq.views.asked import Asked, Wrong
 from sync.hq.views.moments import date_of, day_of
 from sync.hq.views.stamp import stamp
 
-_PLACES = "SELECT DISTINCT district, box, line, channel, language FROM place"
-_ISSUES = "SELECT DISTINCT issue FROM part ORDER BY issue"
+MOST = 400  # boxes or lines in a list; where there are more, a district is to be chosen first
 _CAMPAIGNS = "SELECT campaign FROM campaign ORDER BY campaign"
-_WARDS = "SELECT DISTINCT ward FROM line_ward WHERE ward <> '' ORDER BY ward"
 
 
 @dataclass(frozen=True)
-class Ground:
+class Frame:
     """What every page here needs: the question, what the metrics are given, and what the frame of the page shows."""
 
     asked: Asked
@@ -39,7 +38,7 @@ class Ground:
     shown: dict[str, Any]
 
 
-def _ground(ask: Ask, by: str = "") -> Ground:
+def _frame(ask: Ask, by: str = "") -> Frame:
     """Within a transaction of the events store."""
     where = reports.zone(ask.events)
     today = day_of(datetime.fromtimestamp(ask.now_ms / 1000, where).date())
@@ -47,14 +46,16 @@ def _ground(ask: Ask, by: str = "") -> Ground:
         asked = asking.read(ask.query, today, by)
     except Wrong as why:
         raise Refused(str(why)) from None
+    known = ground(ask.events, wards(ask.desk))
     shown = {
-        "asked": asked, "window": asked.said(ask._), "stamp": _stamp(ask, where), "choices": _choices(ask),
+        "asked": asked, "window": asked.said(ask._), "stamp": _stamp(ask, where),
+        "choices": _choices(ask, known, asked.slice),
         "periods": [(key, ask._(name)) for key, (name, _, _) in asking.PERIODS.items()],
         "againsts": [(key, ask._(name)) for key, name in asking.AGAINST.items()],
         "divisions": [(key, ask._(name)) for key, name in asking.NAMES.items()],
         "first": _iso(asked.slice.first), "last": _iso(asked.slice.last),
     }  # fmt: skip
-    return Ground(asked, Given(ask.now_ms, ask.desk, ask.config.tariff), shown)
+    return Frame(asked, Given(ask.now_ms, ask.desk, ask.config.tariff, known), shown)
 
 
 def _iso(day: int) -> str:
@@ -66,27 +67,34 @@ def _stamp(ask: Ask, where: tzinfo) -> dict[str, str]:
     return stamp(reports.complete(ask.events, ask.now_ms), ask.now_ms, where, hears, ask._)
 
 
-def _choices(ask: Ask) -> list[tuple[str, str, list[tuple[str, str]]]]:
-    """The filters: name, label, and what can be chosen; one in which nothing can is left out."""
-    places = ask.events.rows(_PLACES)
-    known = {
-        "campaign": [row["campaign"] for row in ask.events.rows(_CAMPAIGNS)],
-        "issue": [row["issue"] for row in ask.events.rows(_ISSUES)],
-        "ward": [row["ward"] for row in ask.desk.rows(_WARDS)],
-        "line": sorted({f"{row['box']}/{row['line']}" for row in places}),
-        **{name: sorted({row[name] for row in places} - {""}) for name in ("district", "box", "channel", "language")},
-    }
+def _choices(ask: Ask, known: metrics.Ground, asked: Slice) -> list[tuple[str, str, list[tuple[str, str]]]]:
+    """The filters: name, label, and what can be chosen; one in which nothing can is left out. Boxes and lines are those
+    of the district and the box that were chosen: a list of thousands helps nobody."""
+    places = list(known.places.values())
+    near = [place for place in places if asked.district in ("", place["district"])]
+    lines = [place for place in near if asked.box in ("", place["box"])]
+    found: dict[str, set[str]] = {
+        "campaign": {row["campaign"] for row in ask.events.rows(_CAMPAIGNS)},
+        "issue": {issue for issue, _ in known.issues.values()}, "ward": set((known.wards or {}).values()),
+        "box": {place["box"] for place in near}, "line": {f"{place['box']}/{place['line']}" for place in lines},
+        **{name: {place[name] for place in places} - {""} for name in ("district", "channel", "language")},
+    }  # fmt: skip
+    chosen = {name: {value} for name in found if (value := getattr(asked, name))}
+    for name in ("box", "line"):
+        if len(found[name]) > MOST:
+            found[name] = set()
+    lists = {name: sorted(values | chosen.get(name, set())) for name, values in found.items()}
     return [
-        (name, ask._(asking.NAMES[name]), [("", ask._("All")), *((value, value) for value in known[name])])
-        for name in asking.FILTERS if len(known.get(name, ())) > 1
+        (name, ask._(asking.NAMES[name]), [("", ask._("All")), *((value, value) for value in lists[name])])
+        for name in asking.FILTERS if len(lists.get(name, ())) > 1 or name in chosen
     ]  # fmt: skip
 
 
 def all_of_them(ask: Ask) -> Response:
     """Every metric of a slice, with calls by day and by hour, and perhaps beside another slice."""
     with ask.events.transaction():
-        ground = _ground(ask)
-        asked, given = ground.asked, ground.given
+        frame = _frame(ask)
+        asked, given = frame.asked, frame.given
         names = [name for name in METRICS if name not in numbers.TABLES]
         other = asked.other()
         changes = compare(ask.events, other, asked.slice, names, given) if other else {}
@@ -95,33 +103,33 @@ def all_of_them(ask: Ask) -> Response:
         hours = breakdown(ask.events, asked.slice, "hour", ("calls",), given)
         nodes = compute(ask.events, asked.slice, ("drop-off",), given)["drop-off"]
     return ask.page(
-        "numbers.html", **ground.shown, groups=numbers.groups(told, asked, ask._), nodes=numbers.nodes(nodes, ask._),
+        "numbers.html", **frame.shown, groups=numbers.groups(told, asked, ask._), nodes=numbers.nodes(nodes, ask._),
         head=[numbers.figure(name, told[name], asked, ask._) for name in numbers.HEAD],
         changes={name: numbers.change(name, it, ask._) for name, it in changes.items()},
         by_day=numbers.days(days, asked, ask._), by_hour=numbers.hours(hours, ask._),
     )  # fmt: skip
 
 
-def _divided(ask: Ask) -> tuple[Ground, dict[str, dict[str, Figure]]]:
+def _divided(ask: Ask) -> tuple[Frame, dict[str, Mapping[str, Figure]]]:
     with ask.events.transaction():
-        ground = _ground(ask, "campaign")
-        return ground, breakdown(ask.events, ground.asked.slice, ground.asked.by, numbers.COLUMNS, ground.given)
+        frame = _frame(ask, "campaign")
+        return frame, breakdown(ask.events, frame.asked.slice, frame.asked.by, numbers.COLUMNS, frame.given)
 
 
 def divided(ask: Ask) -> Response:
     """One slice divided by one dimension."""
-    ground, found = _divided(ask)
-    exports = ask.user.role in EXPORT and ground.asked.address("/numbers/by/export", at="")
+    frame, found = _divided(ask)
+    exports = ask.user.role in EXPORT and frame.asked.address("/numbers/by/export", at="")
     return ask.page(
-        "numbers_by.html", **ground.shown, table=numbers.table(found, ground.asked, ask._), exports=exports
+        "numbers_by.html", **frame.shown, table=numbers.table(found, frame.asked, ask._), exports=exports
     )
 
 
 def exported(ask: Ask) -> Response:
     """The same as a file, all rows of it."""
-    ground, found = _divided(ask)
-    asked = ground.asked
-    columns, rows = numbers.sheet(found, asked, ground.shown["stamp"]["title"])
+    frame, found = _divided(ask)
+    asked = frame.asked
+    columns, rows = numbers.sheet(found, asked, frame.shown["stamp"]["title"])
     note = f"by {asked.by}, days {_iso(asked.slice.first)} to {_iso(asked.slice.last)}"
     return watermark.export(ask, "numbers", columns, rows, exact=columns[1:-2], note=note)
 
@@ -129,35 +137,35 @@ def exported(ask: Ask) -> Response:
 def definitions(ask: Ask) -> Response:
     """What each metric means, and the queries of the slice that the address names, with their parameters."""
     with ask.events.transaction():
-        ground = _ground(ask)
+        frame = _frame(ask)
         meant = [
             {"name": name, "title": ask._(metric.title), "meaning": ask._(metric.meaning),
-             "queries": queries(ask.events, ground.asked.slice, name, ground.given)}
+             "queries": queries(ask.events, frame.asked.slice, name, frame.given)}
             for name, metric in METRICS.items()
         ]  # fmt: skip
-    return ask.page("definitions.html", **ground.shown, metrics=meant)
+    return ask.page("definitions.html", **frame.shown, metrics=meant)
 
 
 def referendums(ask: Ask) -> Response:
     """Shares of every issue, as raw as they are told."""
     with ask.events.transaction():
-        ground = _ground(ask)
-        told = compute(ask.events, ground.asked.slice, ("referendum",), ground.given)["referendum"]
-    return ask.page("referendums.html", **ground.shown, issues=polls.issues(told.rows, ask._), why=told.why)
+        frame = _frame(ask)
+        told = compute(ask.events, frame.asked.slice, ("referendum",), frame.given)["referendum"]
+    return ask.page("referendums.html", **frame.shown, issues=polls.issues(told.rows, ask._), why=told.why)
 
 
 def brief(ask: Ask) -> Response:
     """What people rang about in one week, district by district, to be printed."""
     with ask.events.transaction():
-        ground = _ground(ask)
-        week = _week(ask, ground.asked)
+        frame = _frame(ask)
+        week = _week(ask, frame.asked)
         told = [one for one in leading(ask.events, week.first) if week.district in ("", one.name)]
-        figures = compute(ask.events, week, (*briefs.WORTH, "referendum"), ground.given)
-    asked = replace(ground.asked, slice=week, period="own")
+        figures = compute(ask.events, week, (*briefs.WORTH, "referendum"), frame.given)
+    asked = replace(frame.asked, slice=week, period="own")
     running = week.last >= asked.today
     return ask.page(
-        "brief.html", **{**ground.shown, "asked": asked, "window": briefs.span(week.first, week.last, ask._)},
-        weeks=briefs.weeks(asked.today, ask._), week=date_of(week.first).isoformat(), areas=_districts(ground, ask),
+        "brief.html", **{**frame.shown, "asked": asked, "window": briefs.span(week.first, week.last, ask._)},
+        weeks=briefs.weeks(asked.today, ask._), week=date_of(week.first).isoformat(), areas=_districts(frame, ask),
         running=running, districts=briefs.districts(told, running, ask._),
         votes=polls.issues(figures["referendum"].rows, ask._),
         figures=[numbers.figure(name, figures[name], asked, ask._) for name in briefs.WORTH],
@@ -174,8 +182,8 @@ def _week(ask: Ask, asked: Asked) -> Slice:
     return Slice(monday, monday + 6, district=asked.slice.district)
 
 
-def _districts(ground: Ground, ask: Ask) -> list[tuple[str, str]]:
-    choices: list[tuple[str, str, list[tuple[str, str]]]] = ground.shown["choices"]
+def _districts(frame: Frame, ask: Ask) -> list[tuple[str, str]]:
+    choices: list[tuple[str, str, list[tuple[str, str]]]] = frame.shown["choices"]
     return next((options for name, _, options in choices if name == "district"), [("", ask._("All"))])
 
 

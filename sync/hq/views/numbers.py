@@ -154,15 +154,17 @@ def table(found: Mapping[str, Mapping[str, Figure]], asked: Asked, _: Tell) -> d
 
     A column in which nothing can be told is left out; `untold` says which and why."""
     names = [name for name in COLUMNS if any(row[name].value is not None for row in found.values())]
-    untold = {name: next((row[name].why for row in found.values() if row[name].why), "") for name in COLUMNS}
+    untold = {
+        name: next((row[name].why for row in found.values() if row[name].why), "")
+        for name in COLUMNS if name not in names
+    }  # fmt: skip
     keys = _sorted(found, asked, names)
     shown = keys[asked.at : asked.at + ROWS]
     most = {name: max((row[name].value or 0 for row in found.values()), default=0) or 1 for name in PLAIN}
     return {
         "heads": [_head("", asked, _), *(_head(name, asked, _) for name in names)],
         "rows": [_row(key, found[key], names, most, asked, _) for key in shown],
-        "untold": [f"{_(METRICS[name].title)}: {_(words.plain(why))}" for name, why in untold.items()
-                   if name not in names and why],
+        "untold": [f"{_(METRICS[name].title)}: {_(words.plain(why))}" for name, why in untold.items() if why],
         "before": asked.address("/numbers/by", at=max(0, asked.at - ROWS) or "") if asked.at else "",
         "after": asked.address("/numbers/by", at=asked.at + ROWS) if asked.at + ROWS < len(keys) else "",
         "said": _("{first} to {last} of {all}", first=asked.at + 1, last=asked.at + len(shown), all=len(keys))
