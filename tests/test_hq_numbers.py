@@ -155,7 +155,7 @@ def test_every_figure_leads_to_a_definition_with_a_query_that_gives_it(office: O
     assert len(links) > 30
     defined = client.get("/definitions?period=7").text
     assert {name for _, name in links} <= set(re.findall(r'<section class="card meaning" id="([^"]+)"', defined))
-    assert "FROM tally" in defined and ":first = " in defined
+    assert "FROM all_tally" in defined and ":first = " in defined
     assert text_of(client.get("/definitions")).count("Query") > 20
 
 
