@@ -12,7 +12,7 @@ from string import Formatter
 import pytest
 
 from edge import words
-from sync.hq import catalogue, reports, voices
+from sync.hq import catalogue, reports, silence, voices
 from sync.hq.doors.roles import ROLES
 from sync.hq.metrics import METRICS
 from sync.hq.people import shown
@@ -20,7 +20,7 @@ from sync.hq.views import asked, moments, numbers, overview, polls, said, stamp
 
 HQ = Path(catalogue.__file__).parent
 _CALL = re.compile(r"""(?<![\w.])_\(\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')""")
-_TELLS = {"_", "Tab", "Wrong"}  # what shows its first words to a reader; pages' refusals too
+_TELLS = {"_", "Tab", "Wrong", "Reason", "Hidden"}  # what shows its first words to a reader; pages' refusals too
 
 
 def _of_templates() -> Iterator[str]:
@@ -62,6 +62,7 @@ def _of_tables() -> Iterator[str]:
         yield title
         if "{" not in sentence:
             yield sentence
+    yield silence.WHY
     yield from ("no connection to the broker", "Look at this box, and tell its office.")
 
 

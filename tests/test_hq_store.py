@@ -486,7 +486,7 @@ def test_what_was_said_is_exported(store: Store, place: Place) -> None:
     assert answer == {
         **{name: value for name, value in own.items() if name != "line"}, **theirs, "id": "nashik-07:l1:0badcafe-8",
         "call": "nashik-07:l1:0badcafe-2", "at": "2026-11-06T21:20:00.008Z", "node": "main", "key": "1",
-        "value": "support", "issue": "subsidy",
+        "value": "support", "issue": "subsidy", "note": "Not a scientific poll.",
     }  # fmt: skip
     case, odd = things(place, "cases")
     assert case == {

@@ -16,6 +16,7 @@ reports.py voices.py looks.py   the first page's questions              views/  
 desk/         what somebody must hear or read: states, the clock, answers, search
 people/       lists by ward, outcomes, invitations, consents, opt-outs, erasure, what is kept how long
 doors/        who may come in, what each may do, the log, whole numbers, and what leaves as a file
+silence.py    windows before a poll in which votes are not told
 things.py     how a thing is named                    export.py   what HQ holds, streamed out
 orders.py     what boxes are asked to do
 snapshot.py   one file for auditors (keyed.py, auditing.py)

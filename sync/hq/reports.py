@@ -288,6 +288,11 @@ def latest(db: Db) -> list[dict[str, Any]]:
     return db.rows(_LATEST)
 
 
+def options(db: Db) -> dict[str, str]:
+    """Campaigns that are one option of an issue, each with the issue: a call to them is a vote."""
+    return {row["campaign"]: row["issue"] for row in db.rows("SELECT campaign, issue FROM part")}
+
+
 def callers(db: Db, now_ms: int) -> int:
     """Different callers today."""
     return figure(db, "callers", parameters(now_ms, zone(db)))

@@ -28,7 +28,7 @@ from starlette.staticfiles import StaticFiles
 
 import edge
 from edge.gate import Gate
-from sync.hq import sql, stores
+from sync.hq import catalogue, sql, stores
 from sync.hq.config import HqConfig
 from sync.hq.doors import sessions
 from sync.hq.looks import SHARE_S
@@ -105,7 +105,7 @@ def _answered(ask: Ask, page: Page) -> Response:
             return ask.go(SECOND)
         return page.handler(ask)
     except Refused as why:
-        return ask.page("refused.html", 400, words=ask._(str(why)))
+        return ask.page("refused.html", 400, words=catalogue.said(why.args[0], ask._))
     except sql.errors() as error:
         return _trouble(ask, error)
     finally:

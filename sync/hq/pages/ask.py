@@ -29,7 +29,8 @@ from sync.hq.sql import Db
 
 
 class Refused(Exception):
-    """This cannot be done. The text says why and what to do, in English, and holds nobody's number."""
+    """This cannot be done. The text says why and what to do, in English, and holds nobody's number; with values in it,
+    it is a `catalogue.Reason`."""
 
 
 class Page(NamedTuple):

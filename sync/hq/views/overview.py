@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from edge import words
-from sync.hq import reports
+from sync.hq import catalogue, reports
 from sync.hq.catalogue import Tell
+from sync.hq.silence import Hidden
 from sync.hq.views import said
 from sync.hq.views.chart import Bar, drawing
 from sync.hq.views.moments import DAYS, age, hour_of_week
@@ -113,7 +114,22 @@ def view(found: dict[str, Any], callers: int | None, receiver: reports.Receiver,
         "takes": [said.take(take, now_ms, _) for take in found["takes"]],
         "grievances": said.grievances(found["grievances"], now_ms, where, _),
         "answers": None if found["answers"] is None else said.answers(found["answers"]),
+        "silence": catalogue.said(found.get("silence", ""), _),
     }
+
+
+def hushed(found: dict[str, Any], why: Hidden, options: dict[str, str]) -> dict[str, Any]:
+    """What `reports` found without what callers have voted: no answers, and the campaigns that are `options` of an
+    issue told as one, under its name."""
+    together: dict[str, dict[str, Any]] = {}
+    for row in found["campaigns"]:
+        name = options.get(row["name"], row["name"])
+        one = together.setdefault(name, {"name": name, "today": 0, "week": 0, "sent": 0})
+        for counter in ("today", "week", "sent"):
+            one[counter] += row[counter]
+    latest = [{**call, "campaign": options.get(call["campaign"], call["campaign"])} for call in found["latest"]]
+    campaigns = sorted(together.values(), key=lambda one: (-one["today"], -one["week"], one["name"]))
+    return {**found, "answers": [], "silence": why, "campaigns": campaigns, "latest": latest}
 
 
 def hours(found: list[dict[str, Any]], _: Tell) -> dict[str, Any]:
