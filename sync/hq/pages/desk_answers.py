@@ -13,6 +13,7 @@ from sync.hq.desk import act, gather, inbox, replies, wave
 from sync.hq.doors.roles import DESK
 from sync.hq.pages.ask import Ask, Page, Refused
 from sync.hq.pages.desk import back, order_of, things, wanted
+from sync.hq.people import suppression
 from sync.hq.sql import Row
 
 LANGUAGES = ("en", "hi", "bn", "mr", "te", "ta", "gu", "kn", "ml", "pa", "or", "ur", "sw", "id", "pt")
@@ -167,14 +168,15 @@ def wave_begin(ask: Ask) -> Response:
         form.get("tag", "")[:64], form.get("campaign", "")[:64], form.get("kind", ""),
         int(days) if days.isascii() and days.isdigit() and len(days) < 4 else 7, text, language,
     )  # fmt: skip
+    secret = suppression.key(ask.config.data)
     try:
-        plan = wave.look(ask.desk, ask.events, asked, ask.now_ms, form.get("longer") == "1")
+        plan = wave.look(ask.desk, ask.events, secret, asked, ask.now_ms, form.get("longer") == "1")
     except replies.Unsendable as why:
         return _wave(ask, asked.tag, 409, ask._(str(why)))
     if form.get("step") != "send" or not plan.chosen:
         return _wave(ask, asked.tag, plan=plan)
     with ask.change("desk: answer all", f"{act.tidy(asked.tag)}, {len(plan.chosen)} callers") as desk:
-        plan = wave.look(desk, ask.events, asked, ask.now_ms, form.get("longer") == "1")
+        plan = wave.look(desk, ask.events, secret, asked, ask.now_ms, form.get("longer") == "1")
         number = wave.begin(desk, asked, plan, ask.user.name, ask.now_ms)
     wave.wake(ask.config)
     return ask.go(f"/desk/wave/{number}")
