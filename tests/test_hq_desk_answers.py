@@ -18,10 +18,11 @@ import pytest
 
 from sync.hq import orders, stores
 from sync.hq.desk import replies, sounds, wave
+from sync.hq.pages.routes import ROUTES, TABS
 from sync.hq.people import suppression
 from tests.browser import wait_for
 from tests.desk import CALLER, DAY_MS, OTHER, Desk, desk, either
-from tests.hq import text_of
+from tests.hq import Office, text_of
 
 __all__ = ["desk", "either"]  # fixtures, used by name
 
@@ -237,6 +238,18 @@ def test_all_of_a_tag_are_answered_once_with_progress(desk: Desk) -> None:
     again = text_of(desk.client.post("/desk/wave", {**asked, "step": "look"}))
     assert "0 callers" in again and "60 answered already" in again
     assert [row["did"] for row in desk.office.audit()] == ["desk: answer all"]
+
+
+def test_a_tariff_in_hq_toml_is_the_price_and_nobody_is_asked(desk: Desk) -> None:
+    _crowd(desk, 60)
+    asked = {"tag": "water", "text": ASKED.text, "language": "en", "days": "7", "tariff": "9"}
+    free = desk.client.post("/desk/wave", asked).text
+    assert 'name="tariff"' in free and "costs 540.00" in text_of(desk.client.post("/desk/wave", asked))
+    priced = '[tariff]\ncurrency = "INR"\nsms = 0.5\nminute = 1\nsim_month = 199\n'
+    office = Office(desk.office.file.parent, ROUTES, TABS, more=priced)
+    client = office.client("desk", name="asha")
+    assert 'name="tariff"' not in client.get("/desk/wave?tag=water").text
+    assert "costs 30.00 INR" in text_of(client.post("/desk/wave", asked))
 
 
 def _with_ends(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:

@@ -15,6 +15,7 @@ from sync.hq.pages.ask import Ask, Page, Refused
 from sync.hq.pages.desk import back, order_of, things, wanted
 from sync.hq.people import suppression
 from sync.hq.sql import Row
+from sync.hq.views import numbers
 
 LANGUAGES = ("en", "hi", "bn", "mr", "te", "ta", "gu", "kn", "ml", "pa", "or", "ur", "sw", "id", "pt")
 
@@ -146,12 +147,15 @@ def _wave(ask: Ask, tag: str, status: int = 200, trouble: str = "", plan: wave.P
         "desk_wave.html", status, tag=tag, tags=inbox.all_tags(ask.desk), text=text, language=language, plan=plan,
         trouble=trouble, form=form, kinds=inbox.KINDS, texts=replies.texts(ask.desk), languages=LANGUAGES,
         cost=cost_said(ask, text) if text else "", price=_price(ask, plan), oldest=wave.OLDEST_DAYS,
+        asks_price=ask.config.tariff is None,
         waves=[{**row, **wave.progress(ask.desk, row["id"])} for row in recent],
     )  # fmt: skip
 
 
 def _price(ask: Ask, plan: wave.Plan | None) -> str:
-    """What it all costs, when somebody says what one SMS costs."""
+    """What it all costs: by the tariff of hq.toml, or else when somebody says what one SMS costs."""
+    if plan and (tariff := ask.config.tariff):
+        return numbers.number(tariff.sms * plan.sms, "money", ask._, tariff.currency)
     try:
         one = float(ask.form.get("tariff", "").replace(",", "."))
     except ValueError:
