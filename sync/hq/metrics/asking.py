@@ -134,7 +134,7 @@ class _Told:
             name = (within if source.own and self._by != "ward" else rename)(self._ground, self._asked, self._by)
             found = source.read(self._events.rows(query.sql, query.values), name)
         except Cannot as why:
-            self.refused |= dict.fromkeys(wanted, str(why))
+            self.refused |= dict.fromkeys(wanted, why.reason)
             return
         if source.whole:
             self._whole |= found.get("", {})
@@ -145,7 +145,7 @@ class _Told:
         try:
             self._add(conversion.converted(self._events, self._given.desk, self._ground, self._asked, self._by))
         except Cannot as why:
-            self.refused |= dict.fromkeys(goals, str(why))
+            self.refused |= dict.fromkeys(goals, why.reason)
 
     def _add(self, found: Groups) -> None:
         for key, counters in found.items():

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from sync.hq import loads
 from sync.hq.metrics import formulae
-from sync.hq.metrics.slices import Cannot, Ground, Query, Slice
+from sync.hq.metrics.slices import Cannot, Ground, Query, Slice, not_told
 from sync.hq.metrics.sources import Counters, Groups, Rename, Source, everywhere
 from sync.hq.sql import Row
 
@@ -51,7 +51,7 @@ GROUP BY 1, 2, 3, 4, 5, 6
 def _key(ground: Ground, asked: Slice, by: str) -> str:
     asked.only("loads of lines")
     if by not in _KEYS:
-        raise Cannot(f"loads of lines are not told by {by}")
+        raise not_told("loads of lines", by)
     inside = ground.stores(asked)
     boxes = {_box(ground, number) for number in inside}
     if any(number not in inside and _box(ground, number) in boxes for number in ground.places):
