@@ -2,6 +2,7 @@
 
 config.py     HQ's file, checked                      tariff.py   what things cost
 sql.py        one way to ask SQLite or PostgreSQL     stores.py   the events store and the desk's, opened
+spares.py     connections that pages use again
 receiver.py   the loop: payloads in, one commit for many, then the acknowledgements; the only writer of events
 intake.py     what a payload does, decided once: marks, chains, trims, forks, quarantine
 store.py      that, written to SQLite                 pgstore.py  and to PostgreSQL, where several receivers write
