@@ -30,6 +30,7 @@ END = BEGIN + timedelta(hours=48)
 ALL = f'[[silence]]\nfrom = {BEGIN:%Y-%m-%dT%H:%M:%SZ}\nuntil = {END:%Y-%m-%dT%H:%M:%SZ}\nwhy = "s.126"\n'
 PUNE = f'{ALL}districts = ["pune"]\n'
 WHEN = silence.moment(END)
+BOXES = ("nashik-08", "nashik-11", "pune-02", "satara-03")  # that have lines of one option only
 OPTIONS = ("roads", "schools", "yes", "no", "nashik-07/l1", "pune-01/l2")  # campaigns, answers, their lines
 PAGES = ("/", "/live", "/api/overview", "/referendums", "/brief", "/numbers", "/numbers/by?by=campaign",
          "/numbers/by?by=line", "/numbers/by?by=box", "/numbers?campaign=roads", "/numbers?box=nashik-11",
@@ -141,6 +142,9 @@ def leaks(office: Office) -> list[str]:
         text = client.get(path).text
         rows = cells(text)
         options = [row for row in rows if row and row[0] in OPTIONS]
+        if path in ("/", "/live") or "by=box" in path:
+            calls = 1 if "by=box" in path else 2  # the column with the calls
+            options += [row[:1] + row[calls : calls + 1] for row in rows if row and row[0].split(" ")[0] in BOXES]
         answers = [row for row in rows if len(row) > 1 and row[1] in ("yes", "no")]
         told_ = [row for row in [*options, *answers] if any(re.search(r"\d", cell) for cell in row[1:])]
         plain = '"issue":' in text or "How they voted" in text or re.search(r"\b(roads|yes) \d", text)
@@ -315,9 +319,11 @@ BROKEN: dict[str, tuple[object, str, Callable[[Any], Any]]] = {
             window, districts, known)),
     "votes alone are hidden": (hush.Hush, "_tells_apart", lambda _: lambda self, ground, one: False),
     "lines alone are hidden": (hush, "VOTES", lambda _: frozenset()),
-    "a first page that tells": (looks, "hushed", lambda _: lambda found, why, options: found),
+    "a first page that tells": (looks, "hushed", lambda _: lambda found, why, options, by_box: found),
     "campaigns that are told one by one": (
-        looks, "hushed", lambda _: lambda found, why, options: {**found, "answers": [], "silence": why}),
+        looks, "hushed", lambda _: lambda found, why, options, by_box: {**found, "answers": [], "silence": why}),
+    "boxes that are told one by one": (
+        looks, "hushed", lambda real: lambda found, why, options, by_box: real(found, why, options, {})),
     "invitations that tell": (invited, "_silence", lambda _: lambda ask: None),
     "options that are not looked up": (asking.hush, "OPTIONS", lambda real: real + " AND 1 = 0"),
 }  # fmt: skip

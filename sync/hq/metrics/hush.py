@@ -40,15 +40,11 @@ class Hush:
     def _tells_apart(self, ground: Ground, one: Slice) -> bool:
         if not _narrowed(one) and not one.campaign:
             return False
-        inside, all_places = _stores(ground, one), frozenset(ground.places)
-        for issue in {issue for issue, _ in ground.issues.values()}:
-            campaigns = set(ground.campaigns(issue))
-            some, every = (self._heard(stores) & campaigns for stores in (inside, all_places))
-            if one.campaign:
-                some &= {one.campaign}
-            if (not one.issue or one.issue == issue) and some and some != every:
-                return True
-        return False
+        some, every = self._heard(_stores(ground, one)), self._heard(ground.places)
+        if one.campaign:
+            some &= {one.campaign}
+        issues = {campaign: issue for campaign, (issue, _) in ground.issues.items() if one.issue in ("", issue)}
+        return silence.tells_apart(some, every, issues)
 
     def _heard(self, stores: Iterable[int]) -> set[str]:
         return {campaign for store in stores for campaign in self.options.get(store, ())}
