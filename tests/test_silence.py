@@ -249,8 +249,11 @@ def test_an_export_leaves_out_what_is_a_vote(tmp_path: Path, capsys: pytest.Capt
     assert out == "" and "answers are left out" in err and "hidden until" in err
     assert export.run(file, "calls") == 0
     out, err = capsys.readouterr()
-    assert '"campaign":"water"' in out and "roads" not in out and "calls to the numbers of a referendum" in err
-    assert export.run(file, "messages") == 0
+    assert '"campaign":"water"' in out and "roads" not in out and "calls of the numbers of a referendum" in err
+    assert export.run(file, "messages") == 0  # a reply tells of a call
+    out, err = capsys.readouterr()
+    assert '"campaign":"water"' in out and "roads" not in out and "messages of the numbers" in err
+    assert export.run(file, "boxes") == 0
     assert capsys.readouterr().err == ""
     load(tmp_path, "")
     assert export.run(file, "calls") == 0

@@ -5,8 +5,8 @@ Rules of this room
   does not hold the log of the receiver.
 - Things are folded by `edge.fold`, as at the box. A recording's `file` is where HQ holds its sound, relative to the
   data folder, and "" until all of it is here.
-- While results are hidden before a poll, rows that are votes of a hidden district do not leave: answers, and calls to
-  the number of an option. One line on stderr says so.
+- While results are hidden before a poll, what tells votes of a hidden district does not leave: answers, and where an
+  option has a number of its own its calls and all that follows from them. One line on stderr says so.
 - In CSV a text that a spreadsheet would take for a formula (= + - @ first) gets an apostrophe before it; `number` is
   left exactly as it is, +91...: import that column as text.
 """
@@ -77,7 +77,7 @@ def run(config_path: Path | str, what: str, format: Format = "jsonl", out: TextI
 
 
 class Silent(NamedTuple):
-    """What does not leave before a poll: of these ledgers the calls to these campaigns, None for everything."""
+    """What does not leave before a poll: of these ledgers what belongs to these campaigns, None for everything."""
 
     ledgers: frozenset[int] = frozenset()
     campaigns: frozenset[str] | None = None
@@ -88,8 +88,10 @@ class Silent(NamedTuple):
 
 def _silent(db: Db, hq: settings.HqConfig, what: str, now_ms: int) -> Silent:
     """What of this is a vote that is hidden now; told on stderr when there is anything."""
-    options = frozenset(reports.options(db)) if what == "calls" else None
-    if what not in ("calls", "answers") or (what == "calls" and not options):
+    if what == "boxes" or not silence.hidden(hq.silence, None, now_ms, ()):
+        return Silent()
+    options = None if what == "answers" else frozenset(reports.options(db))
+    if options is not None and not options:
         return Silent()
     places = {row["id"]: row["district"] or "" for row in db.rows(_STORES)}
     known, ledgers, why = frozenset(places.values()), set(), ""
@@ -98,7 +100,7 @@ def _silent(db: Db, hq: settings.HqConfig, what: str, now_ms: int) -> Silent:
             ledgers.add(number)
             why = reason
     if why:
-        left = "answers" if options is None else "calls to the numbers of a referendum"
+        left = "answers" if options is None else f"{what} of the numbers of a referendum"
         where = "" if len(ledgers) == len(places) else " of the districts concerned"
         print(f"{why}. {left}{where} are left out", file=sys.stderr)
     return Silent(frozenset(ledgers), options)
