@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Never, TypeVar
 
@@ -141,9 +142,14 @@ class Table:
         kept = tuple(item for item in value if item not in wrong)
         if len(set(kept)) < len(kept):
             self.refuse(key, "something stands in it twice", allowed)
-        if not value and value != default:
+        if not value and tuple(value) != default:
             self.refuse(key, "the list is empty", allowed)
         return kept
+
+    def moment(self, key: str, allowed: str) -> datetime | None:
+        """A date with its time, which TOML writes without quotes; None when it is missing or none."""
+        value = self._get(key, None)
+        return value if isinstance(value, datetime) else self._missing_or_wrong(key, value, allowed, None)
 
     def duration(self, key: str, default: str | None = None) -> int:
         """Seconds, written "0s", "90m", "24h" or "7d"."""

@@ -170,3 +170,4 @@ def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
     made = Desk(tmp_path, store)
     yield made
     made.events.close()
+    made.office.close()

@@ -25,6 +25,7 @@ from sync.hq.doors import passwords, sessions
 from sync.hq.pages import app
 from sync.hq.pages.ask import Page, Tab
 from sync.hq.schema import migrations
+from sync.hq.spares import Spares
 
 HOME = "http://127.0.0.1:8800"
 TOTP = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"  # the secret of every account's codes
@@ -114,6 +115,15 @@ class Office:
             found = sessions.find(desk, secret, self.now_ms)
         assert found
         return Client(self.gate, secret, found.csrf)
+
+    @property
+    def spares(self) -> dict[str, Spares]:
+        """The connections that the pages keep; none on SQLite."""
+        return self.gate._app.state.spares  # type: ignore[attr-defined,no-any-return]
+
+    def close(self) -> None:
+        for spares in self.spares.values():
+            spares.close()
 
     def audit(self) -> list[dict[str, Any]]:
         with self.desk() as desk:

@@ -12,15 +12,16 @@ from string import Formatter
 import pytest
 
 from edge import words
-from sync.hq import catalogue, reports, voices
+from sync.hq import catalogue, reports, silence, voices
 from sync.hq.doors.roles import ROLES
-from sync.hq.metrics import METRICS
+from sync.hq.metrics import BY, METRICS, asking
 from sync.hq.people import shown
 from sync.hq.views import asked, moments, numbers, overview, polls, said, stamp
 
 HQ = Path(catalogue.__file__).parent
 _CALL = re.compile(r"""(?<![\w.])_\(\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')""")
-_TELLS = {"_", "Tab", "Wrong"}  # what shows its first words to a reader; pages' refusals too
+# what shows its first words to a reader; pages' refusals too
+_TELLS = {"_", "Tab", "Wrong", "Reason", "Hidden", "Cannot", "not_told", "only"}
 
 
 def _of_templates() -> Iterator[str]:
@@ -40,6 +41,23 @@ def _of_code() -> Iterator[str]:
                 first = node.args[0]
                 if name in tells and isinstance(first, ast.Constant) and isinstance(first.value, str):
                     yield first.value
+
+
+def _of_metrics() -> Iterator[str]:
+    """Why a figure is none: the last words of what makes one, `why`, and the words for what is counted."""
+    for file in sorted((HQ / "metrics").glob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if not isinstance(node, ast.Call):
+                continue
+            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            said = [word.value for word in node.keywords if word.arg == "why"]
+            if name in ("ratio", "interval", "waited", "part_of", "_things", "_people") and len(node.args) > 2:
+                said.append(node.args[2] if name in ("_things", "_people") else node.args[-1])
+            for one in (branch for each in said for branch in ast.walk(each)):
+                if isinstance(one, ast.Constant) and isinstance(one.value, str) and one.value:
+                    yield one.value
+    yield from (by for by in BY if by != "language")
+    yield asking._FLAGGED
 
 
 def _of_tables() -> Iterator[str]:
@@ -62,6 +80,7 @@ def _of_tables() -> Iterator[str]:
         yield title
         if "{" not in sentence:
             yield sentence
+    yield silence.WHY
     yield from ("no connection to the broker", "Look at this box, and tell its office.")
 
 
@@ -73,7 +92,7 @@ def _literals() -> set[str]:
 
 
 def english() -> set[str]:
-    return {*_of_templates(), *_of_code(), *_of_tables()}
+    return {*_of_templates(), *_of_code(), *_of_metrics(), *_of_tables()}
 
 
 def gaps(text: str) -> list[str]:

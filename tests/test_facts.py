@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
+import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edge.events import Caller, Row, Stamp
 from edge.ledger import Draft, Ledger
@@ -32,10 +38,15 @@ def book(tmp_path: Path) -> Iterator[Ledger]:
     ledger.close()
 
 
-@pytest.fixture
-def db() -> Iterator[sql.Db]:
+def in_memory() -> sql.Db:
     made = sql.adopt(sqlite3.connect(":memory:", isolation_level=None))
     rolling.build(made)
+    return made
+
+
+@pytest.fixture
+def db() -> Iterator[sql.Db]:
+    made = in_memory()
     yield made
     made.close()
 
@@ -103,6 +114,66 @@ def test_a_reply_that_is_sent_after_a_restart_is_timed_by_the_wall(db: sql.Db, b
     assert both(db, book)["due"] == 1
     assert db.row("SELECT kind, bucket FROM latency") == {"kind": "reply", "bucket": 70}
     assert "within_60" not in tally(db)
+
+
+# ------------------------------------------------------------------- what headquarters has ordered is no reply
+
+CALL, REPLIED, SMS, BACK, GONE = range(5)
+
+
+def busy_line(folder: Path, acts: Sequence[int]) -> tuple[Ledger, int]:
+    """A line that takes calls and obeys orders in this order; and how many replies were due."""
+    book, due, call = Ledger(folder / "l1.db", "nashik-1", "l1", at(0), {"campaign": "water"}), 0, 0
+    for n, act in enumerate(acts, 1):
+        if act in (CALL, REPLIED):
+            call = book.keep_call(at(n), ASHA, "missed", "water", REPLY if act == REPLIED else None)
+            due += act == REPLIED
+        elif act == SMS:
+            assert book.answer_order(at(n), n, "done", letter=(ASHA, "water", Draft("we come", "hi", 1, "desk")))
+        elif act == BACK:
+            assert book.answer_order(at(n), n, "done", ring_back=(BINA, "water"))
+        elif call:
+            book.amend_call(at(n), call, "gave-up")
+    return book, due
+
+
+@settings(deadline=None, max_examples=40)
+@given(acts=st.lists(st.integers(0, 4), max_size=12))
+def test_an_sms_that_was_ordered_is_never_a_reply_that_was_due(acts: list[int]) -> None:
+    ordered_is_no_reply(acts)
+
+
+def ordered_is_no_reply(acts: Sequence[int]) -> None:
+    with tempfile.TemporaryDirectory() as folder, closing(in_memory()) as db:
+        book, due = busy_line(Path(folder), acts)
+        rows = [Row(*row) for row in book.rows(0, 1000)]
+        for before, row in itertools.pairwise(rows):
+            if row.kind == "message" and "order" in facts.told(row.extra):
+                assert before.kind == "order", "its order's row stands directly before it"
+        rolled(db, book, 1)
+        assert tally(db).get("due", 0) == due
+        assert tally(db).get("letters", 0) == due + acts.count(SMS)
+        rolled(db, book)
+        assert tally(db).get("due", 0) == due
+        book.close()
+
+
+def test_a_letter_without_its_orders_row_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Ledger._add
+
+    def unsaid(self: Ledger, kind: str, *given: Any, **more: Any) -> int:
+        return self.head()[0] if kind == "order" else real(self, kind, *given, **more)
+
+    monkeypatch.setattr(Ledger, "_add", unsaid)
+    with pytest.raises(AssertionError):
+        ordered_is_no_reply([CALL, SMS])
+
+
+def test_a_count_that_takes_every_letter_for_a_reply_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = facts.message
+    monkeypatch.setattr(facts, "message", lambda rows, _: real(rows, True))
+    with pytest.raises(AssertionError):
+        ordered_is_no_reply([CALL, SMS])
 
 
 def talk(book: Ledger, call: int, second: float, *steps: tuple[str, str, str]) -> None:

@@ -11,19 +11,32 @@ import subprocess
 import threading
 import wave as riff
 from collections import Counter
+from contextlib import suppress as suppress_
 from pathlib import Path
 
 import pytest
 
 from sync.hq import orders, stores
 from sync.hq.desk import replies, sounds, wave
+from sync.hq.pages.routes import ROUTES, TABS
+from sync.hq.people import suppression
 from tests.browser import wait_for
 from tests.desk import CALLER, DAY_MS, OTHER, Desk, desk, either
-from tests.hq import text_of
+from tests.hq import Office, text_of
 
 __all__ = ["desk", "either"]  # fixtures, used by name
 
 ASKED = wave.Asked("water", "", "", 7, "We have heard you. Office, Nandgaon. STOP: no more", "en")
+
+
+def key(desk: Desk) -> bytes:
+    return suppression.key(desk.office.config.data)
+
+
+def suppress(desk: Desk, caller: str) -> None:
+    """Headquarters knows nothing of her but that she wants nothing."""
+    with desk.office.desk() as db, db.transaction():
+        suppression.add(db, key(desk), caller, desk.now_ms, "desk")
 
 
 # ----------------------------------------------------------------------------------------------- one
@@ -84,6 +97,63 @@ def test_nothing_goes_to_who_wants_nothing_or_has_no_number(desk: Desk) -> None:
     assert desk.rows("SELECT * FROM orders") == []
 
 
+def tries(desk: Desk, case: int) -> None:
+    """All ways in which somebody at headquarters writes to or rings a caller."""
+    name = {"name": f"aaaaaaaa-{case}"}
+    desk.client.post("/desk/reply", {**name, "text": "Thank you", "step": "send"})
+    desk.client.post("/desk/call-back", name)
+    number = _begun(desk)
+    with desk.office.desk() as db:
+        row = db.row("SELECT * FROM desk_wave WHERE id = :id", id=number)
+        assert row and wave.step(db, desk.events, key(desk), row, desk.now_ms) < 2
+    for verb in (("sms", CALLER, "en", "Thank you"), ("call-back", CALLER)):
+        with suppress_(orders.Refused):
+            orders.give(desk.office.config, "box-a", "main", verb[0], verb[1:], "root", desk.now_ms)
+
+
+def test_nothing_goes_to_a_number_that_is_suppressed(either: Desk) -> None:
+    """Also where no box's opt-out is left to tell: somebody at the desk wrote it down, or she was forgotten."""
+    case = either.boxes.case()
+    either.gather()
+    suppress(either, CALLER)
+    sent = {"name": f"aaaaaaaa-{case}", "text": "Thank you", "step": "send"}
+    refused = either.client.post("/desk/reply", sent)
+    assert refused.status_code == 409 and "wants nothing more from us" in text_of(refused)
+    rung = either.client.post("/desk/call-back", {"name": f"aaaaaaaa-{case}"})
+    assert rung.status_code == 400 and "wants nothing more from us" in text_of(rung)
+    page = text_of(either.client.get(f"/desk/thing/aaaaaaaa-{case}"))
+    assert "wants nothing more" in page and "Look at it before it goes" not in page
+    asked = {"tag": "water", "text": ASKED.text, "language": "en", "step": "look"}
+    looked = text_of(either.client.post("/desk/wave", asked))
+    assert "0 callers" in looked and "1 opted out" in looked
+    with pytest.raises(orders.Suppressed, match="nothing more"):
+        orders.give(either.office.config, "box-a", "main", "call-back", (CALLER,), "root", either.now_ms)
+    tries(either, case)
+    assert either.rows("SELECT * FROM orders") == []
+    assert [row["did"] for row in either.office.audit()] == []
+
+
+def test_who_is_suppressed_while_a_wave_runs_is_spared(desk: Desk) -> None:
+    _crowd(desk, 3)
+    number = _begun(desk)
+    suppress(desk, "+919800000001")
+    with desk.office.desk() as db:
+        row = db.row("SELECT * FROM desk_wave WHERE id = :id", id=number)
+        assert row and wave.step(db, desk.events, key(desk), row, desk.now_ms) == 3
+        assert wave.why(db, number) == [{"why": "opted out", "n": 1}]
+    assert "+919800000001" not in _ordered(desk) and len(_ordered(desk)) == 2
+
+
+def test_an_order_that_does_not_look_would_be_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(tmp_path, "sqlite")
+    case = desk.boxes.case()
+    desk.gather()
+    suppress(desk, CALLER)
+    monkeypatch.setattr(suppression, "is_suppressed", lambda *given: False)
+    tries(desk, case)
+    assert {row["verb"] for row in desk.rows("SELECT verb FROM orders")} == {"sms", "call-back"}
+
+
 def test_more_than_one_sms_goes_only_with_open_eyes(desk: Desk) -> None:
     case = desk.boxes.case()
     desk.gather()
@@ -125,7 +195,7 @@ def _crowd(desk: Desk, callers: int) -> None:
 
 def _begun(desk: Desk) -> int:
     with desk.office.desk() as db, db.transaction():
-        return wave.begin(db, ASKED, wave.look(db, desk.events, ASKED, desk.now_ms), "asha", desk.now_ms)
+        return wave.begin(db, ASKED, wave.look(db, desk.events, key(desk), ASKED, desk.now_ms), "asha", desk.now_ms)
 
 
 def _ordered(desk: Desk) -> Counter[str]:
@@ -170,6 +240,18 @@ def test_all_of_a_tag_are_answered_once_with_progress(desk: Desk) -> None:
     assert [row["did"] for row in desk.office.audit()] == ["desk: answer all"]
 
 
+def test_a_tariff_in_hq_toml_is_the_price_and_nobody_is_asked(desk: Desk) -> None:
+    _crowd(desk, 60)
+    asked = {"tag": "water", "text": ASKED.text, "language": "en", "days": "7", "tariff": "9"}
+    free = desk.client.post("/desk/wave", asked).text
+    assert 'name="tariff"' in free and "costs 540.00" in text_of(desk.client.post("/desk/wave", asked))
+    priced = '[tariff]\ncurrency = "INR"\nsms = 0.5\nminute = 1\nsim_month = 199\n'
+    office = Office(desk.office.file.parent, ROUTES, TABS, more=priced)
+    client = office.client("desk", name="asha")
+    assert 'name="tariff"' not in client.get("/desk/wave?tag=water").text
+    assert "costs 30.00 INR" in text_of(client.post("/desk/wave", asked))
+
+
 def _with_ends(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """A wave whose work ends in the middle of every second step."""
     number, real, calls = _begun(desk), orders.order, 0
@@ -187,7 +269,7 @@ def _with_ends(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
             row = db.row("SELECT * FROM desk_wave WHERE id = :id", id=number)
             assert row
             try:
-                if not wave.step(db, desk.events, row, desk.now_ms, 5):
+                if not wave.step(db, desk.events, key(desk), row, desk.now_ms, 5):
                     break
             except KeyboardInterrupt:
                 continue
@@ -219,7 +301,7 @@ def test_two_who_work_at_once_do_not_double(either: Desk) -> None:
             with stores.desk(either.office.config) as db, stores.events(either.office.config) as events:
                 row = db.row("SELECT * FROM desk_wave WHERE id = :id", id=number)
                 assert row
-                while wave.step(db, events, row, either.now_ms, 3):
+                while wave.step(db, events, key(either), row, either.now_ms, 3):
                     pass
         except Exception as error:
             failed.append(error)
@@ -238,11 +320,11 @@ def test_who_opts_out_meanwhile_is_spared_and_a_stop_stops(desk: Desk) -> None:
     desk.boxes.opt_out("+919800000000")
     with desk.office.desk() as db:
         row = db.row("SELECT * FROM desk_wave WHERE id = :id", id=number)
-        assert row and wave.step(db, desk.events, row, desk.now_ms, 2) == 2
+        assert row and wave.step(db, desk.events, key(desk), row, desk.now_ms, 2) == 2
         assert wave.why(db, number) == [{"why": "opted out", "n": 1}]
     assert desk.client.post("/desk/wave/stop", {"number": str(number)}).status_code == 303
     with desk.office.desk() as db:
-        assert wave.step(db, desk.events, row, desk.now_ms, 2) == 0
+        assert wave.step(db, desk.events, key(desk), row, desk.now_ms, 2) == 0
         assert wave.progress(db, number) == {"todo": 4, "ordered": 1, "spared": 1}
     assert wave.wake(desk.office.config) is None
 

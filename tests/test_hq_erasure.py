@@ -6,6 +6,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from edge.events import GENESIS, Row, link
 from sync import wire
-from sync.hq import deskstore, recordings, reports, rollups, sql
-from sync.hq.orders import order
+from sync.hq import deskstore, orders, recordings, reports, rollups, sql
 from sync.hq.people import erasure, forgetting, lists, outcomes, retention, search, stops
 from sync.hq.people.duty import Duty
 from sync.hq.people.profiles import DAY_MS, PROFILES, Retention
@@ -24,6 +24,7 @@ from tests import rolling
 from tests.people import ANU, BINA, CHAND, KEY, NOW, People, both
 
 __all__ = ["both"]  # the fixture `people`, on either kind of store
+order = partial(orders.order, secret=KEY)
 LAW = PROFILES["BR"]
 rolling_phases = (Phase.explicit, Phase.generate)  # shrinking such a stream takes minutes
 _ANSWERED = "INSERT INTO ordered VALUES (:box, :number, 'done', '', 0) ON CONFLICT (box, number) DO NOTHING"

@@ -18,6 +18,7 @@ from tests.postgres import Server, needs_postgres
 
 NOW = 1_795_000_000_000
 VOTER = "+919876543210"
+KEY = b"k" * 32  # of what is suppressed
 CASE = {"reference": "4712936", "state": "contacted"}
 KNOWN = """
 CREATE TABLE box (box TEXT PRIMARY KEY) STRICT;
@@ -41,7 +42,7 @@ class Desk:
         return self.stack.enter_context(stores.desk(self.config))
 
     def order(self, desk: sql.Db, verb: str = "case", box: str = "b1", line: str = "l1", **args: str) -> int:
-        return orders.order(desk, self.events, box, line, verb, args or CASE, "asha", NOW)
+        return orders.order(desk, self.events, box, line, verb, args or CASE, "asha", NOW, secret=KEY)
 
     def outbox(self, *answered: tuple[str, int]) -> orders.Outbox:
         return orders.Outbox(lambda: stores.desk(self.config), answered)
@@ -105,7 +106,7 @@ def test_writers_at_the_same_moment_get_different_numbers_and_none_is_missed(des
         try:
             for _ in range(5):
                 with db.transaction():
-                    orders.order(db, events, "b1", "l1", "case", CASE, "asha", NOW)
+                    orders.order(db, events, "b1", "l1", "case", CASE, "asha", NOW, secret=KEY)
                     pause.wait(0.005)
         except BaseException as fault:
             faults.append(fault)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import stat
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
+from sync.hq import orders
 from sync.hq.doors.roles import User
-from sync.hq.orders import order
 from sync.hq.people import consents, invitations, lists, stops, suppression, wishes
 from sync.hq.people.profiles import DAY_MS
 from tests.people import ANU, BINA, CHAND, KEY, NOW, People, both
 
 __all__ = ["both"]  # the fixture `people`, on either kind of store
+
+order = partial(orders.order, secret=KEY)
 
 VOLUNTEER = User(1, "veena", "volunteer", "nashik", "12")
 DESK = User(2, "deepa", "desk")

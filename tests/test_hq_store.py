@@ -432,7 +432,19 @@ def test_old_stores_are_migrated(tmp_path: Path) -> None:
         (1, "contacted", 1_794_000_090_000), (4, "new", 0), (5, "new", 0),
     ]  # fmt: skip
     assert place.rows("SELECT box, number, state FROM ordered") == [("b", 4, "refused")]
+    assert "event_answer" not in indexes(place)
     place.open().close()
+
+
+def indexes(place: Place) -> set[object]:
+    asked = {"sqlite": "SELECT name FROM sqlite_schema WHERE type = 'index'", "postgresql":
+             "SELECT relname FROM pg_class WHERE relkind IN ('i', 'I')"}  # fmt: skip
+    return {row[0] for row in place.rows(asked["sqlite" if place.config.store == "sqlite" else "postgresql"])}
+
+
+def test_events_have_no_index_that_no_page_asks(store: Store, place: Place) -> None:
+    assert {"event_of", "recording_at", "answer_at"} <= indexes(place)
+    assert not {"event_recording", "event_answer"} & indexes(place)
 
 
 # ------------------------------------------------------------------------------------ what was said
@@ -486,7 +498,7 @@ def test_what_was_said_is_exported(store: Store, place: Place) -> None:
     assert answer == {
         **{name: value for name, value in own.items() if name != "line"}, **theirs, "id": "nashik-07:l1:0badcafe-8",
         "call": "nashik-07:l1:0badcafe-2", "at": "2026-11-06T21:20:00.008Z", "node": "main", "key": "1",
-        "value": "support", "issue": "subsidy",
+        "value": "support", "issue": "subsidy", "note": "Not a scientific poll.",
     }  # fmt: skip
     case, odd = things(place, "cases")
     assert case == {

@@ -7,6 +7,7 @@ import json
 import sqlite3
 import stat
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from sync.hq import keyed, reports, snapshot, sql, stores, tables
 from sync.hq.doors import audit
 from sync.hq.metrics import METRICS, Given, Slice, breakdown, compute
 from sync.hq.schema import migrations
+from sync.hq.silence import Hidden, Window
 from tests import metering, rolling, streams
 from tests.metering import BUSY, DAY0, TARIFF, WEEKS, Stores, fill, happened
 from tests.postgres import needs_postgres
@@ -323,3 +325,39 @@ def test_nobody_waits_for_it(live: Stores, tmp_path: Path, monkeypatch: pytest.M
     with take(live, tmp_path / "out.db") as out:
         assert out.value("SELECT count(*) FROM event") == before
         assert out.value("SELECT count(*) FROM audit") == 0
+
+
+# ------------------------------------------------------------------------------------ before a poll
+
+
+def test_votes_stay_out_of_a_picture_taken_before_a_poll(live: Stores, tmp_path: Path) -> None:
+    """Of either store; a figure of one option is not told either."""
+    now_ms = fill(live, BUSY).now_ms
+    at = datetime.fromtimestamp(now_ms / 1000, UTC)
+    window = (Window(at - timedelta(hours=1), at + timedelta(hours=1)),)
+    made = MADE._replace(now_ms=now_ms, silence=window)
+    given_ = Given(now_ms, live[1], TARIFF, window)
+    by = breakdown(live[0], Slice(), "campaign", ("calls", "referendum"), given_)
+    assert {key for key, row in by.items() if isinstance(row["calls"].why, Hidden)} == {"support", "oppose"}
+    assert isinstance(compute(live[0], Slice(), ("referendum",), given_)["referendum"].why, Hidden)
+    with reader(live[0]) as events, pytest.raises(snapshot.Silent, match="hidden until"):
+        snapshot.take(events, live[1], tmp_path / "none.db", SECRET, made, TARIFF)
+    assert reports.options_by_box(live[0])
+    live[0].run("DELETE FROM part")
+    with reader(live[0]) as events:
+        snapshot.take(events, live[1], tmp_path / "out.db", SECRET, made, TARIFF)
+    with sql.sqlite(tmp_path / "out.db", reading=True) as out:
+        assert all(out.value(f"SELECT count(*) FROM {table}") == 0 for table in snapshot.VOTES)
+        assert live[0].value("SELECT count(*) FROM event WHERE kind = 'answer' AND state <> ''") > 3
+        assert out.value("SELECT count(*) FROM event WHERE kind = 'answer' AND state <> ''") == 0
+        assert out.value("SELECT count(*) FROM event WHERE extra LIKE '%\"key\"%' OR extra LIKE '%\"node\"%'") == 0
+        assert out.value("SELECT sum(answers) FROM tally") == live[0].value("SELECT sum(answers) FROM tally")
+
+
+def test_a_picture_that_tells_votes_would_be_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    live = metering.build(sql.sqlite(tmp_path / "hq.db"), sql.sqlite(tmp_path / "desk.db"))
+    monkeypatch.setattr(keyed, "WAYS", frozenset())  # what callers typed
+    with pytest.raises(AssertionError):
+        test_votes_stay_out_of_a_picture_taken_before_a_poll(live, tmp_path)
+    for db in live:
+        db.close()

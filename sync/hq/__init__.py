@@ -2,6 +2,7 @@
 
 config.py     HQ's file, checked                      tariff.py   what things cost
 sql.py        one way to ask SQLite or PostgreSQL     stores.py   the events store and the desk's, opened
+spares.py     connections that pages use again
 receiver.py   the loop: payloads in, one commit for many, then the acknowledgements; the only writer of events
 intake.py     what a payload does, decided once: marks, chains, trims, forks, quarantine
 store.py      that, written to SQLite                 pgstore.py  and to PostgreSQL, where several receivers write
@@ -16,6 +17,7 @@ reports.py voices.py looks.py   the first page's questions              views/  
 desk/         what somebody must hear or read: states, the clock, answers, search
 people/       lists by ward, outcomes, invitations, consents, opt-outs, erasure, what is kept how long
 doors/        who may come in, what each may do, the log, whole numbers, and what leaves as a file
+silence.py    windows before a poll in which votes are not told
 things.py     how a thing is named                    export.py   what HQ holds, streamed out
 orders.py     what boxes are asked to do
 snapshot.py   one file for auditors (keyed.py, auditing.py)

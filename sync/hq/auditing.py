@@ -16,10 +16,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, timedelta
 
-from sync.hq import reports
+from sync.hq import reports, silence
 from sync.hq.metrics import METRICS, Figure, Given, Slice, compute, queries
 from sync.hq.sql import Db
-from sync.hq.tariff import Tariff
 
 _TABLES = """
 CREATE TABLE metadata (place INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, value TEXT NOT NULL) STRICT;
@@ -82,18 +81,22 @@ _LOG = (
     "The table `audit` is the log, each entry bound to the one before it by digest. An entry in whose words a number "
     "stood has a token there, and its digest is that of the words as they were."
 )
+_LEFT_OUT = (
+    "Therefore votes, answers by value and ways through menus are left out: the tables vote, poll, answer and those of "
+    "nodes are empty, and rows of the kind answer have no state. Counts of answers are whole."
+)
 _DESK_CASES = (
     "\n-- Where the desk has moved a case, its state and first contact stand in desk_thing, and count before the box's:"
     "\n-- SELECT store_id, seq, state, contacted_ms FROM desk_thing WHERE kind = 'case' AND version > 0"
 )
 
 
-def explain(out: Db, mark: str, now_ms: int, tariff: Tariff | None) -> int:
-    """Add all this to a file that holds the tables; returns how many rows that were."""
+def explain(out: Db, mark: str, given: Given, hidden: str | None = None) -> int:
+    """Add all this to a file that holds the tables; returns how many rows that were. `hidden`: why votes stay out."""
     out.build(_TABLES)
     for name, select in VIEWS.items():
         out.build(f"CREATE VIEW {name} AS {select}")
-    given, asked = Given(now_ms, out, tariff), Slice()
+    asked = Slice()
     figures = compute(out, asked, METRICS, given)
     window = out.row("SELECT min(day) AS first, max(day) AS last FROM tally") or {}
     if window.get("first") is not None:  # the queries say which days they are of
@@ -103,7 +106,7 @@ def explain(out: Db, mark: str, now_ms: int, tariff: Tariff | None) -> int:
         for name, note in ((one.name, _DESK_CASES if "listed" in one.needs else "") for one in METRICS.values())
         for place, query in enumerate(queries(out, asked, name, given), 1)
     ]
-    told = [{"name": name, "value": value} for name, value in _metadata(out, mark, now_ms, asked, tariff).items()]
+    told = [{"name": name, "value": value} for name, value in _metadata(out, mark, given, asked, hidden).items()]
     out.many("INSERT INTO metadata (name, value) VALUES (:name, :value)", told)
     out.many(
         "INSERT INTO definition VALUES (:name, :title, :unit, :meaning, :counters)",
@@ -126,7 +129,8 @@ def _figure(name: str, figure: Figure) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _metadata(out: Db, mark: str, now_ms: int, asked: Slice, tariff: Tariff | None) -> dict[str, str]:
+def _metadata(out: Db, mark: str, given: Given, asked: Slice, hidden: str | None) -> dict[str, str]:
+    now_ms, tariff = given.now_ms, given.tariff
     complete = reports.complete(out, now_ms)
     upto = _time(complete.at_ms) if complete.at_ms is not None else "none"
     zones = [row["timezone"] for row in out.rows("SELECT DISTINCT timezone FROM place ORDER BY 1")]
@@ -136,6 +140,7 @@ def _metadata(out: Db, mark: str, now_ms: int, asked: Slice, tariff: Tariff | No
         "made": _time(now_ms), "made_ms": str(now_ms), "complete up to": upto,
         "complete boxes": f"{complete.boxes} of {complete.of}", "rows that could not be read": str(complete.unread),
         "local days": days, "time zones": ", ".join(zones), "log": _LOG,
+        "referendums": f"{silence.NO_POLL}{f' {hidden}. {_LEFT_OUT}' if hidden else ''}",
         "tariff": json.dumps(asdict(tariff)) if tariff else "none",
     }  # fmt: skip
 

@@ -10,8 +10,30 @@ import tomllib
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Self
 
 Tell = Callable[..., str]  # an English text and the values of its {gaps}, told in somebody's language
+
+
+class Reason(str):
+    """An English sentence that still knows its template and what was filled in, so that `said` tells it in another
+    language. It is made where nobody knows who will read it."""
+
+    template: str
+    values: dict[str, object]
+
+    def __new__(cls, template: str, **values: object) -> Self:
+        made = super().__new__(cls, template.format(**values))
+        made.template, made.values = template, values
+        return made
+
+
+def said(text: str, _: Tell) -> str:
+    """A text in the reader's language; of a `Reason` also the words that were filled in, where they are known."""
+    if not isinstance(text, Reason):
+        return _(text)
+    return _(text.template, **{name: _(it) if isinstance(it, str) else it for name, it in text.values.items()})
+
 
 FOLDER = Path(__file__).parent / "catalogues"
 

@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 from edge import settings
 from edge.config import LISTEN
 from edge.config import ConfigError as ConfigError  # whoever loads, catches it here
-from sync.hq import tariff
+from sync.hq import silence, tariff
 from sync.hq.people.profiles import PROFILES, Retention
+from sync.hq.silence import Window
 from sync.hq.tariff import Tariff
 
 ALL_SHARDS = frozenset(range(64))
@@ -27,7 +28,7 @@ class HqConfig:
     "https://hq.example.org", or "" when browsers come to `listen` itself; `second_proof`: must those of strong roles
     set up a code from their telephone; `tariff` is what things cost, and `campaigns`
     the folder of all campaigns' files, where they are told; `ca`, `cert`, `key` are PEM files for an mqtts broker, or
-    None."""
+    None; `silence` are the windows in which results of votes are hidden."""
 
     path: Path
     data: Path
@@ -43,6 +44,7 @@ class HqConfig:
     origin: str = ""
     second_proof: bool = True
     retention: Retention = field(default_factory=Retention)
+    silence: tuple[Window, ...] = ()
 
 
 def load(path: Path | str) -> HqConfig:
@@ -65,6 +67,7 @@ def load(path: Path | str) -> HqConfig:
         second_proof=web.text("second_proof", "required", choices=("required", "offered")) == "required",
         origin=web.text("origin", "", pattern=_ORIGIN, allowed='"https://" and the name that browsers ask for').lower(),
         retention=_retention(top.table("retention")),
+        silence=silence.read(top),
     )
     if config.listen and not config.origin and not re.fullmatch(_LOOPBACK, config.listen):
         wrong = f'"{config.listen}" can be reached by others, and passwords would cross the network in the clear'

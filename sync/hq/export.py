@@ -5,6 +5,8 @@ Rules of this room
   does not hold the log of the receiver.
 - Things are folded by `edge.fold`, as at the box. A recording's `file` is where HQ holds its sound, relative to the
   data folder, and "" until all of it is here.
+- While results are hidden before a poll, what tells votes of a hidden district does not leave: answers, and where an
+  option has a number of its own its calls and all that follows from them. One line on stderr says so.
 - In CSV a text that a spreadsheet would take for a formula (= + - @ first) gets an apostrophe before it; `number` is
   left exactly as it is, +91...: import that column as text.
 """
@@ -14,14 +16,15 @@ from __future__ import annotations
 import csv
 import json
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import Literal, NamedTuple, TextIO
 
 from edge import fold
 from edge.events import Row
 from sync.hq import config as settings
-from sync.hq import recordings, sql, stores
+from sync.hq import recordings, reports, silence, sql, stores
 from sync.hq.sql import Db
 
 WHAT = ("calls", "messages", "boxes", "recordings", "answers", "cases", "consents")
@@ -57,8 +60,10 @@ _BOXES = (
 def run(config_path: Path | str, what: str, format: Format = "jsonl", out: TextIO | None = None) -> int:
     """Write every object of `what` to `out` (stdout). 0, or 1 after one line on stderr that says what to do."""
     try:
-        with stores.events(settings.load(config_path)) as db:
-            _write(_told(db, what), format, out or sys.stdout)
+        hq = settings.load(config_path)
+        with stores.events(hq) as db:
+            held = _silent(db, hq, what, int(time.time() * 1000))
+            _write(_told(db, what, held), format, out or sys.stdout)
     except settings.ConfigError as error:
         print(error, file=sys.stderr)
         return 1
@@ -69,6 +74,36 @@ def run(config_path: Path | str, what: str, format: Format = "jsonl", out: TextI
         print(f"{config_path}: the store cannot be read: {stores.words(error)}", file=sys.stderr)
         return 1
     return 0
+
+
+class Silent(NamedTuple):
+    """What does not leave before a poll: of these ledgers what belongs to these campaigns, None for everything."""
+
+    ledgers: frozenset[int] = frozenset()
+    campaigns: frozenset[str] | None = None
+
+    def holds(self, ledger: int, told: fold.Told) -> bool:
+        return ledger in self.ledgers and (self.campaigns is None or told["campaign"] in self.campaigns)
+
+
+def _silent(db: Db, hq: settings.HqConfig, what: str, now_ms: int) -> Silent:
+    """What of this is a vote that is hidden now; told on stderr when there is anything."""
+    if what == "boxes" or not silence.hidden(hq.silence, None, now_ms, ()):
+        return Silent()
+    options = None if what == "answers" else frozenset(reports.options(db))
+    if options is not None and not options:
+        return Silent()
+    places = {row["id"]: row["district"] or "" for row in db.rows(_STORES)}
+    known, ledgers, why = frozenset(places.values()), set(), ""
+    for number, district in places.items():
+        if reason := silence.hidden(hq.silence, {district}, now_ms, known):
+            ledgers.add(number)
+            why = reason
+    if why:
+        left = "answers" if options is None else f"{what} of the numbers of a referendum"
+        where = "" if len(ledgers) == len(places) else " of the districts concerned"
+        print(f"{why}. {left}{where} are left out", file=sys.stderr)
+    return Silent(frozenset(ledgers), options)
 
 
 def _write(objects: Iterator[fold.Told], format: Format, out: TextIO) -> None:
@@ -87,16 +122,20 @@ def _cell(value: object) -> object:
     return str(value).lower() if isinstance(value, bool) else value
 
 
-def _told(db: Db, what: str) -> Iterator[fold.Told]:
-    return _boxes(db) if what == "boxes" else _things(db, _KINDS[what])
+def _told(db: Db, what: str, silent: Silent) -> Iterator[fold.Told]:
+    return _boxes(db) if what == "boxes" else _things(db, _KINDS[what], silent)
 
 
-def _things(db: Db, kind: str) -> Iterator[fold.Told]:
+def _things(db: Db, kind: str, silent: Silent) -> Iterator[fold.Told]:
     for ledger in db.rows(_STORES):
         place, tell = fold.Place(ledger["box"], ledger["line"], ledger["store"]), fold.TELL[kind]
         for row, hq_ms in _folded(db, ledger["id"], kind):
             told = {**tell(row, place), "district": ledger["district"] or "", "hq_at": fold.rfc3339(hq_ms)}
+            if silent.holds(ledger["id"], told):
+                continue
             told.setdefault("language", fold.language(row) or ledger["language"])
+            if kind == "answer":
+                told["note"] = silence.NO_POLL
             if kind == "recording":
                 told["file"] = _file(db, ledger["id"], row, place)
             yield told

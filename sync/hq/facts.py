@@ -22,7 +22,7 @@ left behind in it, else the line's.
   first_prompt_lost           answered, ended hung-up, and nothing but connected and enter before
   listen_50, listen_75        reached and ended; of the nodes entered so many prompts were heard to their end
 Letters out: message rows not told `in`. A reply is one whose row directly follows a row of kind call (that is how a box
-writes it, with the ring's own stamp); its ring is its first row.
+writes it, with the ring's own stamp); its ring is its first row. What headquarters has ordered follows the order's row.
   letters                     all; sent, delivered, held: ever; failed, unknown, cancelled: now
   parts                       of those ever sent
   due, due_held               replies not cancelled now: never held; ever held (shown apart)

@@ -7,6 +7,7 @@ Rules of this room
   that is new loses its words before it can give a number away.
 - Names (campaigns, boxes, nodes, options) are an operator's words and stay as they are. In sentences that somebody
   wrote about a thing, every run of digits that could be a telephone number becomes a token.
+- Where votes are to stay hidden, what a caller typed goes too, and the nodes that she came to: they tell how she voted.
 - A case's reference is treated as a number: its caller knows it by heart.
 """
 
@@ -36,6 +37,7 @@ _WHOLE = frozenset({
 _TEXTS = frozenset({
     "campaign", "channel", "direction", "evidence", "issue", "language", "node", "tags", "wording",
 })  # fmt: skip
+WAYS = frozenset({"key", "node", "last_node"})  # through a menu
 _TYPED = "key"  # what a caller typed: one key, or a number
 _NUMBER = re.compile(r"\+?\d(?:[\s().\-\u2010-\u2015]{0,2}\d){6,}")
 _THING = re.compile(r"(\w+ )?[0-9a-f]{8}-\d{1,9}")  # how the log names a row of a ledger: no number stands in that
@@ -44,10 +46,10 @@ Treatment = Callable[[object], object]
 
 
 class Keyer:
-    """Tokens under one key."""
+    """Tokens under one key. `votes`: may they be told?"""
 
-    def __init__(self, secret: bytes) -> None:
-        self._secret = secret
+    def __init__(self, secret: bytes, votes: bool = True) -> None:
+        self._secret, self.votes = secret, votes
 
     def token(self, caller: str) -> str:
         """A caller's token; '' (withheld) stays ''."""
@@ -71,6 +73,8 @@ class Keyer:
             return ""
         kept: dict[str, object] = {}
         for name, value in found.items():
+            if name in WAYS and not self.votes:
+                continue
             if isinstance(value, str) if name in _TEXTS else name in _WHOLE and isinstance(value, int | None):
                 kept[name] = value
             elif name == _TYPED and isinstance(value, str):
@@ -82,6 +86,8 @@ class Keyer:
         return [self._treatment(name, type_) for name, type_ in columns.items()]
 
     def _treatment(self, name: str, type_: str) -> Treatment | None:
+        if name in WAYS and not self.votes:
+            return _blank
         if type_ in ("INTEGER", "INT") or name in NAMES or name in MARKS:
             return None
         if name in KEYED:

@@ -12,10 +12,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from sync.hq import reports, stores, voices
+from sync.hq import reports, silence, stores, voices
 from sync.hq.catalogue import Tell, told
 from sync.hq.config import HqConfig
-from sync.hq.views.overview import trouble, view
+from sync.hq.silence import Hidden
+from sync.hq.views.overview import hushed, trouble, view
 
 SHARE_S = 1.0  # looks that close together share one answer
 
@@ -28,6 +29,7 @@ class Looks:
         self._lock = threading.Lock()
         self._shown: Callable[[Tell], dict[str, Any]] = lambda _: trouble("absent", _)
         self._told: dict[str, dict[str, Any]] = {}
+        self._silent: Hidden | None = None
         self._due = 0.0  # this and the next on the monotonic clock
         self._callers: int | None = None
         self._answers: list[dict[str, Any]] | None = None
@@ -36,8 +38,10 @@ class Looks:
 
     def now(self, now_ms: int, language: str, _: Tell) -> dict[str, Any]:
         """The page's content; a store that cannot be read is content too."""
+        why = silence.hidden(self._config.silence, None, now_ms, ())
         with self._lock:
-            if (began := time.monotonic()) >= self._due:
+            if (began := time.monotonic()) >= self._due or why != self._silent:  # nobody sees what was seen before
+                self._silent = why
                 self._shown, self._told = self._look(now_ms), {}
                 ended = time.monotonic()
                 self._due = ended + max(self._share_s, 10 * (ended - began))  # a big store is looked at less often
@@ -49,6 +53,8 @@ class Looks:
         try:
             with stores.events(self._config) as db:
                 found = {**reports.overview(db, now_ms), **voices.look(db, now_ms), "answers": self._answers}
+                if self._silent:
+                    found = hushed(found, self._silent, reports.options(db), reports.options_by_box(db))
             callers, receiver = self._callers, reports.receiver(self._config.data, now_ms)
             view(found, callers, receiver, partial(told, "en"))  # what cannot be told shows here
             return lambda _: view(found, callers, receiver, _)

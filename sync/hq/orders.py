@@ -7,6 +7,8 @@ Rules of this room
   boxes have answered counts too. Writers go one after the other, so that rows also appear in the order of their ids:
   whoever reads on from a mark misses none.
 - A box answers with an event in a ledger; until that is here its orders are repeated after each of its hellos.
+- Nothing is ordered that writes to or rings a number that is suppressed: every order is written here, so that nobody
+  who orders can forget to look.
 - Numbers of voters stand in the store and on the air, never in what is printed.
 """
 
@@ -26,6 +28,7 @@ from sync import orders, wire
 from sync.hq import config as settings
 from sync.hq import sql, stores
 from sync.hq.doors import audit
+from sync.hq.people import suppression
 from sync.hq.sql import Db
 
 AT_ONCE = 50  # orders repeated after one hello
@@ -54,8 +57,15 @@ _FORMS = {  # verb -> what `particulars` are; those in [] may be left out
 }
 
 
+_TO_CALLERS = ("sms", "call-back")  # verbs that write to or ring somebody
+
+
 class Refused(Exception):
     """This cannot be ordered; the text says why and what to do, and holds no number."""
+
+
+class Suppressed(Refused):
+    """The caller wants nothing more, or was forgotten."""
 
 
 class Outbox:
@@ -117,10 +127,12 @@ class Outbox:
 
 
 def order(
-    desk: Db, events: Db, box: str, line: str, verb: str, args: Mapping[str, str], by: str, now_ms: int
+    desk: Db, events: Db, box: str, line: str, verb: str, args: Mapping[str, str], by: str, now_ms: int, *,
+    secret: bytes,
 ) -> int:  # fmt: skip
     """Write an order down, inside a transaction of the caller's on `desk`; returns its number for that box. With `line`
-    "" an opt-out goes to the box's first line: it counts on all. Raises `Refused`, or the store's error."""
+    "" an opt-out goes to the box's first line: it counts on all. `secret` is the key of what is suppressed. Raises
+    `Refused`, or the store's error."""
     lines, answered = _known(events, box)
     if not line and verb == "opt-out":
         line = next(iter(lines))
@@ -129,6 +141,8 @@ def order(
     told = json.dumps(dict(args), ensure_ascii=False, separators=(",", ":"))
     if why := orders.refusal(verb, told):
         raise Refused(f"{verb}: {why}")
+    if verb in _TO_CALLERS and suppression.is_suppressed(desk, secret, args["number"]):
+        raise Suppressed("This caller wants nothing more from us: nothing is sent.")
     if verb == "sms" and sms.count(args["text"]).parts > DESK_PARTS:
         raise Refused(f"{verb}: its text needs more than {DESK_PARTS} SMS: make it shorter")
     if desk.kind == "postgresql":
@@ -163,7 +177,8 @@ def give(
         line = "" if line == "-" else line
         args = _args(verb, particulars, _known(events, box)[0].get(line, ""))
         with stores.desk(config) as desk, desk.transaction():
-            number = order(desk, events, box, line, verb, args, by, now_ms)
+            secret = suppression.key(config.data)
+            number = order(desk, events, box, line, verb, args, by, now_ms, secret=secret)
             audit.append(desk, now_ms, by, "console", f"ordered {verb}", f"{box} order {number}")
     return number
 

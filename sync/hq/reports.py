@@ -102,6 +102,10 @@ _BY_STORE = """
 SELECT s.box, sum(CASE WHEN h.hour_ms >= :since THEN h.calls ELSE 0 END) AS today, sum(h.calls) AS week
 FROM hourly AS h JOIN store AS s ON s.id = h.store_id WHERE h.hour_ms >= :week GROUP BY s.box
 """
+_OPTIONS = (
+    "SELECT DISTINCT p.box, t.campaign FROM day_tally AS t JOIN place AS p ON p.store_id = t.store_id"
+    " WHERE t.campaign IN (SELECT campaign FROM part)"
+)
 _LATEST = """
 SELECT s.box, s.line, e.campaign, e.at_ms, e.caller, e.caller_kind
 FROM (SELECT * FROM store WHERE last_call_ms IS NOT NULL ORDER BY last_call_ms DESC LIMIT 12) AS s
@@ -294,6 +298,19 @@ def alarms(db: Db, values: dict[str, Any]) -> list[dict[str, Any]]:
 def latest(db: Db) -> list[dict[str, Any]]:
     """The newest calls; `caller` is a whole number, to be masked by whoever shows it."""
     return db.rows(_LATEST)
+
+
+def options(db: Db) -> dict[str, str]:
+    """Campaigns that are one option of an issue, each with the issue: a call to them is a vote."""
+    return {row["campaign"]: row["issue"] for row in db.rows("SELECT campaign, issue FROM part")}
+
+
+def options_by_box(db: Db) -> dict[str, set[str]]:
+    """The campaigns with calls at each box that are an option."""
+    found: dict[str, set[str]] = {}
+    for row in db.rows(_OPTIONS):
+        found.setdefault(row["box"], set()).add(row["campaign"])
+    return found
 
 
 def callers(db: Db, now_ms: int) -> int:

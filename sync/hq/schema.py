@@ -129,7 +129,8 @@ INSERT OR IGNORE INTO ordered
 
 
 # The roll-ups know more of a case than the table before them; a store that opens makes them of the events it holds.
-_ROLLUPS = "DROP TABLE grievance;\n" + tables.DDL
+# Recordings and answers are found in tables of their own: no page looks for them among events any more.
+_ROLLUPS = "DROP TABLE grievance;\nDROP INDEX event_recording;\nDROP INDEX event_answer;\n" + tables.DDL
 
 # What a new store of each kind is given, by the numbers of the migrations below.
 WHOLE: dict[sql.Kind, tuple[str, ...]] = {

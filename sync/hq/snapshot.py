@@ -7,6 +7,8 @@ Rules of this room
   and taken out again, for a file keeps what was deleted.
 - Columns are named, never `*`: what a later version adds stays out until somebody has decided how it leaves (`keyed`).
   A table that a store does not have yet is there, and empty.
+- While results are hidden before a poll, votes and answers by value stay out, and the file says so; where each option
+  of a referendum has a number of its own, every count of calls would tell, and there is no snapshot until then.
 - The file appears whole or not at all, for headquarters' user alone (0600), and never in place of another. The log has
   its id before anybody can open it.
 """
@@ -24,9 +26,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from sync.hq import auditing, keyed, orders, sql, stores, tables
+from sync.hq import auditing, keyed, orders, reports, silence, sql, stores, tables
 from sync.hq.config import ConfigError, HqConfig, load
 from sync.hq.doors import audit
+from sync.hq.metrics import Given
+from sync.hq.silence import Hidden, Window
 from sync.hq.sql import Db
 from sync.hq.tariff import Tariff
 
@@ -80,12 +84,26 @@ CREATE TABLE audit_head (id INTEGER PRIMARY KEY, entries INTEGER NOT NULL, diges
 OF_EVENTS = tables.DDL + EVENTS
 
 
+# What tells how people voted: left empty while that is hidden.
+VOTES = frozenset({"vote", "poll", "answer", "node_tally", "all_node"})
+
+
 class Made(NamedTuple):
-    """Who makes it, when, and its id: `mark` stands in the file, `id` in the log."""
+    """Who makes it, when, and its id: `mark` stands in the file, `id` in the log. `silence`: the windows before a
+    poll."""
 
     mark: str
     id: str
     now_ms: int
+    silence: tuple[Window, ...] = ()
+
+    def hidden(self) -> Hidden | None:
+        """Why votes stay out, if they do."""
+        return silence.hidden(self.silence, None, self.now_ms, ())
+
+
+class Silent(Exception):
+    """There is no snapshot before a poll; the text says why, and when there is one again."""
 
 
 def run(config_path: str, file: str) -> int:
@@ -93,13 +111,15 @@ def run(config_path: str, file: str) -> int:
     try:
         hq = load(config_path)
         made, rows = snapshot(hq, Path(file), int(time.time() * 1000))
-    except (ConfigError, FileExistsError, sql.Unavailable) as why:
+    except (ConfigError, FileExistsError, Silent, sql.Unavailable) as why:
         print(why, file=sys.stderr)
         return 1
     except sql.errors() as error:  # PostgreSQL's own words may hold values
         told = str(error) if isinstance(error, sqlite3.Error | OSError) else type(error).__name__
         print(f"there is no snapshot: {told}", file=sys.stderr)
         return 1
+    if hidden := made.hidden():
+        print(f"{hidden}. votes and answers are left out of this snapshot", file=sys.stderr)
     print(f"{file}: {rows} rows, callers keyed; snapshot {made.id}")
     return 0
 
@@ -107,11 +127,12 @@ def run(config_path: str, file: str) -> int:
 def snapshot(hq: HqConfig, file: Path, now_ms: int) -> tuple[Made, int]:
     """Write the file, and that it was written into the log; returns what marks it, and how many rows it has.
 
-    Raises FileExistsError, and what the stores raise; then there is no file."""
+    Raises FileExistsError, Silent, and what the stores raise; then there is no file."""
     if file.exists():
         raise FileExistsError(f"{file} is there already: name a new file")
     id = secrets.token_hex(4)
-    made = Made(f"{orders.who()} {datetime.fromtimestamp(now_ms / 1000, UTC):%Y-%m-%dT%H:%M:%SZ} {id}", id, now_ms)
+    mark = f"{orders.who()} {datetime.fromtimestamp(now_ms / 1000, UTC):%Y-%m-%dT%H:%M:%SZ} {id}"
+    made = Made(mark, id, now_ms, hq.silence)
     draft = file.with_name(f".{file.name}.{id}")
     try:
         with stores.events(hq) as events, stores.desk(hq) as desk:
@@ -151,9 +172,12 @@ def key(data: Path) -> bytes:
 
 def take(events: Db, desk: Db, file: Path, secret: bytes, made: Made, tariff: Tariff | None = None) -> int:
     """Write a snapshot of these stores to a new file; returns how many rows it has. Raises FileExistsError, and what
-    the stores raise."""
+    the stores raise, and Silent."""
+    hidden = made.hidden()
+    if hidden and _has(events, "part") and reports.options(events):
+        raise Silent(f"{hidden}. Calls to the numbers of a referendum are votes: there is no snapshot until then")
     os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    keyer = keyed.Keyer(secret)
+    keyer = keyed.Keyer(secret, votes=not hidden)
     with sql.sqlite(file) as out:
         for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -64000"):
             out.raw.execute(f"PRAGMA {pragma}")  # a draft that is cut off is thrown away
@@ -162,7 +186,7 @@ def take(events: Db, desk: Db, file: Path, secret: bytes, made: Made, tariff: Ta
             with _desk(events, desk):
                 rows += _copied(desk, out, DESK, keyer)
             rows += _copied(events, out, OF_EVENTS, keyer)
-            rows += auditing.explain(out, made.mark, made.now_ms, tariff)
+            rows += auditing.explain(out, made.mark, Given(made.now_ms, out, tariff, made.silence), hidden)
     with file.open("rb") as written:
         os.fsync(written.fileno())
     return rows
@@ -199,7 +223,7 @@ def _copied(source: Db, out: Db, ddl: str, keyer: keyed.Keyer) -> int:
             out.raw.execute(statement)
     rows = 0
     for name in (words[2] for words in map(str.split, statements) if words[1] == "TABLE"):
-        if _has(source, name):
+        if _has(source, name) and (keyer.votes or name not in VOTES):
             rows += _filled(source, out, name, keyer)
     for statement in statements:
         if not statement.startswith("CREATE TABLE"):
@@ -219,10 +243,13 @@ def _has(source: Db, table: str) -> bool:
 def _filled(source: Db, out: Db, table: str, keyer: keyed.Keyer) -> int:
     columns = {row["name"]: row["type"] for row in out.rows(f"PRAGMA table_info({table})")}
     names = ", ".join(f'"{name}"' for name in columns)
+    asked = names
+    if table == "event" and not keyer.votes:
+        asked = names.replace('"state"', "CASE WHEN kind = 'answer' THEN '' ELSE state END AS state")
     how = keyer.treatments(columns)
     given = (
         tuple(value if do is None else do(value) for do, value in zip(how, row.values(), strict=True))
-        for row in source.each(f"SELECT {names} FROM {table}")
+        for row in source.each(f"SELECT {asked} FROM {table}")
     )
     insert = f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(columns))})"
     return max(0, int(out.raw.executemany(insert, given).rowcount))

@@ -13,14 +13,16 @@ from pathlib import Path
 import uvicorn
 
 from edge.gate import Gate, address, split
-from sync.hq import sql
+from sync.hq import orders, silence, sql, stores
 from sync.hq.config import HqConfig
 from sync.hq.desk import wave
-from sync.hq.doors import console
+from sync.hq.doors import audit, console
 from sync.hq.looks import SHARE_S
 from sync.hq.pages import app
 from sync.hq.pages.routes import ROUTES, TABS
 from sync.hq.people.jobs import Jobs
+
+CALENDAR = "silence before polls"
 
 
 def application(
@@ -45,6 +47,7 @@ def run(config_path: str | Path) -> int:
         return 0
     host, port = split(hq.listen)
     try:
+        calendar(hq, int(time.time() * 1000))
         console.announce(hq, f"{hq.origin}/" if hq.origin else address(host, port))
     except (sql.Unavailable, sqlite3.Error, OSError) as why:
         print(f"page: the desk store cannot be opened: {why}", file=sys.stderr)
@@ -56,6 +59,14 @@ def run(config_path: str | Path) -> int:
         return serve(application(hq, host), host, port, f"{config_path}: web.listen")
     finally:
         jobs.stop()
+
+
+def calendar(hq: HqConfig, now_ms: int) -> None:
+    """The log says which windows of silence hq.toml has, whenever that is not what it said last."""
+    now, last = silence.told(hq.silence), "SELECT reason FROM audit WHERE did = :did ORDER BY id DESC LIMIT 1"
+    with stores.desk(hq) as desk, desk.transaction():
+        if now != (desk.value(last, did=CALENDAR) or silence.told(())):
+            audit.append(desk, now_ms, orders.who(), "console", CALENDAR, "hq.toml", now)
 
 
 def serve(app: Gate, host: str, port: int, named: str) -> int:

@@ -4,7 +4,8 @@ Rules of this room
 - `look` changes nothing; `begin` freezes the callers that it found, so that nobody comes in while it runs.
 - A caller's order and her mark are one transaction: whatever ends the work in its middle, nobody is written to twice
   and nobody is left out. Whoever works next goes on: a restart, another process.
-- What spared a caller is kept beside her. Opt-outs are looked at again at the moment of each order.
+- What spared a caller is kept beside her. Opt-outs, and who is suppressed, are looked at again at the moment of each
+  order.
 - The box's own rules have the last word: quiet hours, silence before a poll, its SIM's purse, its opt-outs.
 """
 
@@ -18,6 +19,7 @@ from typing import NamedTuple
 from sync.hq import orders, stores
 from sync.hq.config import HqConfig
 from sync.hq.desk import replies
+from sync.hq.people import suppression
 from sync.hq.sql import Db, Row
 
 DAY_MS = 86_400_000
@@ -71,8 +73,9 @@ class Asked(NamedTuple):
     language: str
 
 
-def look(desk: Db, events: Db, asked: Asked, now_ms: int, longer: bool = False) -> Plan:
-    """What a wave would do. Raises `replies.Unsendable` for a text that goes to nobody."""
+def look(desk: Db, events: Db, secret: bytes, asked: Asked, now_ms: int, longer: bool = False) -> Plan:
+    """What a wave would do. `secret` is the key of what is suppressed. Raises `replies.Unsendable` for a text that goes
+    to nobody."""
     replies.check(asked.text, [asked.tag], longer=longer)
     with_case = replies.REFERENCE in asked.text
     since = now_ms - min(asked.days, OLDEST_DAYS) * DAY_MS
@@ -84,7 +87,7 @@ def look(desk: Db, events: Db, asked: Asked, now_ms: int, longer: bool = False) 
         elif not with_case or row["reference"]:
             first.setdefault(row["caller"], row)
     chosen: dict[str, int] = {}
-    silent = replies.opted_out_of(events, first)
+    silent = replies.opted_out_of(events, first) | suppression.suppressed_of(desk, secret, first)
     for caller, row in first.items():
         if caller in silent:
             spared["opted out"] += 1
@@ -110,7 +113,7 @@ def begin(desk: Db, asked: Asked, plan: Plan, by: str, now_ms: int) -> int:
     return wave
 
 
-def step(desk: Db, events: Db, wave: Row, now_ms: int, most: int = AT_ONCE) -> int:
+def step(desk: Db, events: Db, secret: bytes, wave: Row, now_ms: int, most: int = AT_ONCE) -> int:
     """Order for the next few callers, in one transaction; how many it was, 0 when the work is done."""
     with desk.transaction():
         if desk.kind == "postgresql":
@@ -119,7 +122,7 @@ def step(desk: Db, events: Db, wave: Row, now_ms: int, most: int = AT_ONCE) -> i
             return 0
         rows = desk.rows(_NEXT, wave=wave["id"], most=most)
         for row in rows:
-            state, why = _order(desk, events, wave, row, now_ms)
+            state, why = _order(desk, events, secret, wave, row, now_ms)
             desk.run(_MARK, state=state, why=why, wave=wave["id"], caller=row["caller"])
         desk.run(
             "UPDATE desk_wave SET state = :state, moved_ms = :now WHERE id = :id",
@@ -128,9 +131,9 @@ def step(desk: Db, events: Db, wave: Row, now_ms: int, most: int = AT_ONCE) -> i
     return len(rows)
 
 
-def _order(desk: Db, events: Db, wave: Row, row: Row, now_ms: int) -> tuple[str, str]:
+def _order(desk: Db, events: Db, secret: bytes, wave: Row, row: Row, now_ms: int) -> tuple[str, str]:
     def give(box: str, line: str, verb: str, args: dict[str, str]) -> int:
-        return orders.order(desk, events, box, line, verb, args, wave["by"], now_ms)
+        return orders.order(desk, events, box, line, verb, args, wave["by"], now_ms, secret=secret)
 
     if desk.row(_HAD, caller=row["caller"], wave=wave["id"]):
         return "spared", "answered already"
@@ -139,6 +142,8 @@ def _order(desk: Db, events: Db, wave: Row, row: Row, now_ms: int) -> tuple[str,
         replies.send(desk, events, row, text, language, wave["by"], now_ms, give, wave["id"], longer=wave["parts"] > 1)
     except replies.Unsendable:
         return "spared", "opted out" if replies.opted_out(events, row["caller"]) else "not this text"
+    except orders.Suppressed:
+        return "spared", "opted out"
     except orders.Refused:
         return "spared", "refused"
     return "ordered", ""
@@ -188,8 +193,9 @@ def _work(config: HqConfig, clock: Callable[[], float]) -> None:
         return
     try:
         with stores.desk(config) as desk, stores.events(config) as events:
+            secret = suppression.key(config.data)
             while wave := desk.row("SELECT * FROM desk_wave WHERE state = 'running' ORDER BY id LIMIT 1"):
-                step(desk, events, wave, int(clock() * 1000))
+                step(desk, events, secret, wave, int(clock() * 1000))
                 time.sleep(0.01)  # others write this store too
     finally:
         _working.release()

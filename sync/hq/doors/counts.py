@@ -5,6 +5,8 @@ Rules of this room
   new, and those to which boxes have sent something later. Nothing is taken back; a correction is a later file.
 - It holds the SHA-256 of the file before it, and the log of changes holds its own. Who changes, takes away or adds a
   file therefore shows, unless the log was forged too (see sync.hq.doors.audit).
+- Where campaigns are the options of a referendum, their calls are votes: while results are hidden before a poll no file
+  is written, and the next one tells those days.
 - Totals are sums of the roll-up `tally`, every counter of it; no caller stands in them.
 """
 
@@ -21,7 +23,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sync.hq import sql, stores
+from sync.hq import reports, silence, sql, stores
 from sync.hq.doors import audit
 
 DID = "wrote a file of counts"
@@ -41,11 +43,15 @@ def run(config_path: str) -> int:
 
     try:
         hq = config.load(config_path)
+        now_ms = int(time.time() * 1000)
         with closing(stores.events(hq)) as events, closing(stores.desk(hq)) as desk:
+            if (why := silence.hidden(hq.silence, None, now_ms, ())) and reports.options(events):
+                print(f"counts: {why}. No file is written until then; the next one tells these days")
+                return 0
             now = totals(events)
             with desk.transaction():
                 desk.lock("audit")  # one writer of the files at a time
-                written = write(hq.data / "counts", now, desk, int(time.time() * 1000))
+                written = write(hq.data / "counts", now, desk, now_ms)
             settle(hq.data / "counts", desk)
     except (config.ConfigError, Broken, sql.Unavailable, sqlite3.Error, OSError) as error:
         print(error, file=sys.stderr)

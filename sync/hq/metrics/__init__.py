@@ -5,6 +5,7 @@
     sources       the SELECT of every counter      load, polls, conversion: those that need more than a sum
     figures       how counters become a figure; pure
     definitions   METRICS: the table of all, with meaning and formula
+    hush          what is hidden before a poll; pure
     asking        compute, breakdown, compare, queries: what a page calls
     brief         the issues of each district in one week
 

@@ -3,6 +3,7 @@
 Rules of this room
 - Each source is asked once, for all figures that need it, within one picture of the store (the caller's transaction).
 - A figure that cannot be told of this slice or group is None and says why; the others are told.
+- What a window of silence hides is decided here, so that nobody who asks for figures can forget it.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sync.hq.metrics import conversion, load, polls
+from sync.hq import silence
+from sync.hq.metrics import conversion, hush, load, polls
 from sync.hq.metrics.definitions import METRICS
 from sync.hq.metrics.figures import About, Figure
+from sync.hq.metrics.hush import Hush
 from sync.hq.metrics.slices import Cannot, Ground, Query, Slice, ground
 from sync.hq.metrics.sources import SOURCES, Groups, Source, rename, within
+from sync.hq.silence import Window
 from sync.hq.sql import Db, Row
 from sync.hq.tariff import Tariff
 
@@ -30,11 +34,13 @@ _FLAGGED = "flagged calls and callers cannot be taken out of this"
 @dataclass(frozen=True, slots=True)
 class Given:
     """What asking needs besides the events store: the time, and where there are any the desk's store (outcomes, wards,
-    what became of cases) and the tariff. `ground` spares whoever asks several times that it is read each time."""
+    what became of cases), the tariff, and the windows of silence before a poll. `ground` spares whoever asks several
+    times that it is read each time."""
 
     now_ms: int
     desk: Db | None = None
     tariff: Tariff | None = None
+    silence: tuple[Window, ...] = ()
     ground: Ground | None = None
 
 
@@ -99,6 +105,7 @@ class _Told:
         self._about = About(given.now_ms, dict(self._ground.issues.values()), given.tariff, asked.days)
         self.groups: Groups = {}
         self.refused: dict[str, str] = {}
+        self._hush = Hush(given.silence, given.now_ms, self._options())
         needs = dict.fromkeys(counter for name in names for counter in METRICS[name].needs)
         self._at_the_desk = _at_the_desk(given.desk) if "listed" in needs else {}
         for source in ALL:
@@ -106,6 +113,14 @@ class _Told:
                 self._ask(source, wanted)
         if goals := [counter for counter in needs if counter in conversion.GOALS]:
             self._convert(goals)
+
+    def _options(self) -> dict[int, set[str]]:
+        """The campaigns of each ledger that are options, while a window is open."""
+        found: dict[int, set[str]] = {}
+        if any(silence.is_open(window, self._given.now_ms) for window in self._given.silence):
+            for row in self._events.rows(hush.OPTIONS):
+                found.setdefault(row["store_id"], set()).add(row["campaign"])
+        return found
 
     def _wanted(self, source: Source, needs: Iterable[str]) -> tuple[str, ...]:
         """The counters that this source is asked for; what flagged calls cannot be taken out of is refused."""
@@ -121,7 +136,7 @@ class _Told:
             name = (within if source.own and self._by != "ward" else rename)(self._ground, self._asked, self._by)
             found = source.read(self._events.rows(query.sql, query.values), name)
         except Cannot as why:
-            self.refused |= dict.fromkeys(wanted, str(why))
+            self.refused |= dict.fromkeys(wanted, why.reason)
             return
         self._add(found)
 
@@ -129,7 +144,7 @@ class _Told:
         try:
             self._add(conversion.converted(self._events, self._given.desk, self._ground, self._asked, self._by))
         except Cannot as why:
-            self.refused |= dict.fromkeys(goals, str(why))
+            self.refused |= dict.fromkeys(goals, why.reason)
 
     def _add(self, found: Groups) -> None:
         for key, counters in found.items():
@@ -148,6 +163,9 @@ class _Told:
     def figure(self, key: str, name: str) -> Figure:
         """One metric of one group."""
         metric, counters = METRICS[name], self.groups.get(key, {})
+        hidden, whole = self._hush.of(self._ground, self._asked, self._by, key)
+        if hidden and (whole or name in hush.VOTES):
+            return Figure(why=hidden)
         if why := next((self.refused[counter] for counter in metric.needs if counter in self.refused), ""):
             return Figure(why=why)
         known = {

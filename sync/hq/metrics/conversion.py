@@ -14,7 +14,7 @@ from datetime import tzinfo
 from functools import lru_cache
 
 from sync.hq import facts, sets, visits
-from sync.hq.metrics.slices import AREAS, Cannot, Ground, Query, Slice, area_of
+from sync.hq.metrics.slices import AREAS, Cannot, Ground, Query, Slice, area_of, not_told
 from sync.hq.metrics.sources import Groups
 from sync.hq.sql import Db
 
@@ -44,7 +44,7 @@ def converted(events: Db, desk: Db | None, ground: Ground, asked: Slice, by: str
     """How many callers of each group reached each goal in time."""
     asked.only("outcomes")
     if by not in ("", "campaign", "issue", "day", *AREAS):
-        raise Cannot(f"outcomes are not told by {by}")
+        raise not_told("outcomes", by)
     if desk is None:
         raise Cannot("outcomes lie in the desk's store, which is not open here")
     query = outcomes(asked, ground)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sync.hq.catalogue import Reason
 from sync.hq.metrics import formulae
 from sync.hq.tariff import Tariff
 
@@ -83,7 +84,8 @@ def waited(kind: str, due: str, q: float, nobody: str) -> Make:
             return Figure(n=0, why=nobody)
         value = formulae.percentile({**c[kind], 10**9: everybody - had}, q)
         if value == 10**9:
-            return Figure(n=everybody, why=f"{everybody - had} of {everybody} have had nothing so far")
+            why = Reason("{n} of {all} have had nothing so far", n=everybody - had, all=everybody)
+            return Figure(n=everybody, why=why)
         return Figure(value, everybody)
 
     return make

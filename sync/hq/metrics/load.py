@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sync.hq import loads
-from sync.hq.metrics.slices import Cannot, Ground, Query, Slice
+from sync.hq.metrics.slices import Cannot, Ground, Query, Slice, not_told
 from sync.hq.metrics.sources import Groups, Rename, Source, everywhere
 from sync.hq.sql import Row
 
@@ -52,7 +52,7 @@ GROUP BY 1, 2, 3, 4, 5, 6
 def _key(ground: Ground, asked: Slice, by: str) -> str:
     asked.only("loads of lines")
     if by not in _KEYS:
-        raise Cannot(f"loads of lines are not told by {by}")
+        raise not_told("loads of lines", by)
     if asked == asked.everywhere:
         return _KEYS[by]
     inside = ground.stores(asked)

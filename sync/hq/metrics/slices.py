@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from sync.hq.catalogue import Reason
 from sync.hq.sql import Db, Row
 
 AREAS = ("line", "box", "channel", "district")  # the narrowest first
@@ -21,7 +22,17 @@ EVER = (-999_999, 999_999)  # days; before the first there is `visits.NEVER`
 
 
 class Cannot(Exception):
-    """There is no exact answer to this; the text is the reason, for people."""
+    """There is no exact answer to this; `reason` says why, for people of any language."""
+
+    def __init__(self, why: str, **values: object) -> None:
+        self.reason = Reason(why, **values)
+        super().__init__(self.reason)
+
+
+def not_told(what: str, by: str) -> Cannot:
+    """`what` (several of them) has no figures by this filter or division."""
+    by = "spoken language" if by == "language" else by  # the other word is, in each catalogue, its own name
+    return Cannot("{what} are not told by {by}", what=what, by=by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +71,7 @@ class Slice:
         """Refuse every filter but campaign, issue, places and these; `what` is not told by them."""
         for name in ("tag", "language"):
             if getattr(self, name) and name not in more:
-                raise Cannot(f"{what} are not told by {name}")
+                raise not_told(what, name)
 
 
 class Query(NamedTuple):

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from sync.hq import distinct, tables
-from sync.hq.metrics.slices import AREAS, EVER, Cannot, Ground, Query, Slice, area_of, place_key
+from sync.hq.metrics.slices import AREAS, EVER, Cannot, Ground, Query, Slice, area_of, not_told, place_key
 from sync.hq.sql import Row
 from sync.hq.visits import NEVER
 
@@ -77,7 +77,7 @@ def keyed(by: str, told: str, *columns: str) -> str:
     if by == "campaign" or by in columns:
         return f"CAST(t.{by} AS TEXT)"
     if by:
-        raise Cannot(f"{told} are not told by {by}")
+        raise not_told(told, by)
     return "CAST('' AS TEXT)"
 
 
@@ -241,7 +241,7 @@ def _people(table: str, counter: str, told: str, *columns: str) -> Callable[...,
     def ask(ground: Ground, asked: Slice, by: str, _: tuple[str, ...]) -> Query:
         asked.only(told)
         if by in _OF:
-            raise Cannot(f"{told} may be the same in several of these")
+            raise Cannot("{what} may be the same in several of these", what=told)
         where, key = ground.where(asked, language=False), keyed(by, told, "day", *columns)
         place = "\nJOIN place AS p ON p.store_id = t.store_id" if "p." in key else ""
         sql = (
@@ -257,7 +257,7 @@ def _callers(ground: Ground, asked: Slice, by: str, _: tuple[str, ...]) -> Query
     """Different and new callers, by the room that counts them."""
     asked.only("different callers")
     if by in ("hour", "language", "tag", "ward"):
-        raise Cannot(f"different callers are not told by {by}")
+        raise not_told("different callers", by)
     kind, topic = _topic(ground, asked, by)
     area, place = (by, "") if by in AREAS else ground.alike(asked)
     if by in AREAS:
@@ -284,7 +284,7 @@ def _whole(ground: Ground, asked: Slice, by: str) -> None:
     inside = ground.stores(asked)
     names = {area_of(ground.places[number], by) for number in inside} - {""}
     if any(area_of(place, by) in names and number not in inside for number, place in ground.places.items()):
-        raise Cannot(f"different callers of a {by} are counted in all of it, not in a part")
+        raise Cannot("different callers of a {by} are counted in all of it, not in a part", by=by)
 
 
 def _told(rows: Iterable[Row], name: Rename) -> Groups:
@@ -346,7 +346,7 @@ def _road(ground: Ground, asked: Slice, by: str, _: tuple[str, ...]) -> Query:
     """How far headquarters is behind each ledger that is written now, or that was replaced before all of it came."""
     asked.only("ledgers")
     if by and by not in AREAS:
-        raise Cannot(f"ledgers are not told by {by}")
+        raise not_told("ledgers", by)
     terms, values = ground.area(asked)
     sql = (
         f"SELECT {keyed(by, 'ledgers')} AS key,\n"

@@ -14,7 +14,8 @@ from __future__ import annotations
 import secrets
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader
@@ -28,11 +29,12 @@ from starlette.staticfiles import StaticFiles
 
 import edge
 from edge.gate import Gate
-from sync.hq import sql, stores
+from sync.hq import catalogue, sql, stores
 from sync.hq.config import HqConfig
 from sync.hq.doors import sessions
 from sync.hq.looks import SHARE_S
 from sync.hq.pages.ask import Ask, Page, Refused, Tab
+from sync.hq.spares import Spares
 
 HERE = Path(__file__).parent.parent
 SHARED = Path(edge.__path__[0])  # the frame, the style and the script are the office page's too
@@ -51,10 +53,12 @@ def application(
     folders = [HERE / "templates", SHARED / "templates"]
     pages = Environment(loader=FileSystemLoader(folders), autoescape=True, trim_blocks=True, lstrip_blocks=True)
 
+    lent = _spares(config)
+
     def endpoint(page: Page) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
             now_ms = int(clock() * 1000)
-            ask = Ask(request, config, pages, tabs, None, now_ms)
+            ask = Ask(request, config, pages, tabs, None, now_ms, spares=lent)
             if page.method == "POST":
                 refused = await _read_form(ask, request)
                 if refused:
@@ -68,9 +72,24 @@ def application(
         Mount("/static", StaticFiles(directory=SHARED / "static")),
         Mount("/hq", StaticFiles(directory=HERE / "static")),
     ]
-    whole = Starlette(routes=[*known, *static])
-    whole.state.share_s = share_s
+    whole = Starlette(routes=[*known, *static], lifespan=_until_the_end)
+    whole.state.share_s, whole.state.spares = share_s, lent
     return Gate(whole, host, posts=True, forms=True, origin=config.origin)
+
+
+def _spares(config: HqConfig) -> dict[str, Spares]:
+    """Connections of each store to be lent to requests; none of SQLite's files, which open at once."""
+    if not sql.is_postgres(config.store):
+        return {}
+    return {"events": Spares(lambda: stores.events(config)), "desk": Spares(lambda: stores.desk(config))}
+
+
+@asynccontextmanager
+async def _until_the_end(whole: Starlette) -> AsyncIterator[None]:
+    """What is kept open as long as the page is served."""
+    yield
+    for spares in whole.state.spares.values():
+        spares.close()
 
 
 async def _read_form(ask: Ask, request: Request) -> Response | None:
@@ -94,22 +113,29 @@ async def _read_form(ask: Ask, request: Request) -> Response | None:
 
 
 def _answered(ask: Ask, page: Page) -> Response:
-    cookie = sessions.cookie(ask.config.origin)
+    cookie, whole = sessions.cookie(ask.config.origin), False
     try:
         ask.session = sessions.find(ask.desk, ask.request.cookies.get(cookie, ""), ask.now_ms)
-        if ask.user.role not in page.roles:
-            return _turned_away(ask)
-        if page.method == "POST" and ask.session and not _own(ask):
-            return ask.page("refused.html", 403, words=ask._("This form is too old. Go back, load the page anew."))
-        if ask.session and ask.owes and not page.path.startswith(OWED):
-            return ask.go(SECOND)
-        return page.handler(ask)
+        answer = _allowed(ask, page)
+        whole = True
     except Refused as why:
-        return ask.page("refused.html", 400, words=ask._(str(why)))
+        answer = ask.page("refused.html", 400, words=catalogue.said(why.args[0], ask._))
+        whole = True
     except sql.errors() as error:
-        return _trouble(ask, error)
+        answer = _trouble(ask, error)
     finally:
-        ask.close()
+        ask.close(whole)
+    return answer
+
+
+def _allowed(ask: Ask, page: Page) -> Response:
+    if ask.user.role not in page.roles:
+        return _turned_away(ask)
+    if page.method == "POST" and ask.session and not _own(ask):
+        return ask.page("refused.html", 403, words=ask._("This form is too old. Go back, load the page anew."))
+    if ask.session and ask.owes and not page.path.startswith(OWED):
+        return ask.go(SECOND)
+    return page.handler(ask)
 
 
 def _own(ask: Ask) -> bool:

@@ -3,7 +3,8 @@
 Rules of this room
 - A handler is a plain function from an `Ask` to a response, run in a thread of its own; it raises `Refused` in words
   for what cannot be done, and these words go onto a page. No number of a voter stands in an address or in such words.
-- The stores are opened when they are first asked for, and closed when the answer has been made.
+- The stores are opened when they are first asked for, and closed when the answer has been made; connections to
+  PostgreSQL are lent for so long (`sync.hq.spares`).
 - Texts of pages are English in the source; `ask._("...")` gives them in the reader's language.
 """
 
@@ -25,11 +26,13 @@ from sync.hq.config import HqConfig
 from sync.hq.doors import audit, sessions
 from sync.hq.doors.roles import User
 from sync.hq.doors.sessions import Session
+from sync.hq.spares import Spares
 from sync.hq.sql import Db
 
 
 class Refused(Exception):
-    """This cannot be done. The text says why and what to do, in English, and holds nobody's number."""
+    """This cannot be done. The text says why and what to do, in English, and holds nobody's number; with values in it,
+    it is a `catalogue.Reason`."""
 
 
 class Page(NamedTuple):
@@ -62,6 +65,7 @@ class Ask:
     form: Mapping[str, str] = field(default_factory=dict, repr=False)
     lists: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
     files: Mapping[str, UploadFile] = field(default_factory=dict, repr=False)
+    spares: Mapping[str, Spares] = field(default_factory=dict, repr=False)
     _open: dict[str, Db] = field(default_factory=dict, repr=False)
 
     @property
@@ -95,16 +99,17 @@ class Ask:
     @property
     def events(self) -> Db:
         """What boxes have sent; only to be read."""
-        if "events" not in self._open:
-            self._open["events"] = stores.events(self.config)
-        return self._open["events"]
+        return self._store("events", stores.events)
 
     @property
     def desk(self) -> Db:
         """What people at headquarters have written."""
-        if "desk" not in self._open:
-            self._open["desk"] = stores.desk(self.config)
-        return self._open["desk"]
+        return self._store("desk", stores.desk)
+
+    def _store(self, name: str, opened: Callable[[HqConfig], Db]) -> Db:
+        if name not in self._open:
+            self._open[name] = self.spares[name].lend() if name in self.spares else opened(self.config)
+        return self._open[name]
 
     @contextmanager
     def change(self, did: str, what: str = "", reason: str = "") -> Iterator[Db]:
@@ -133,7 +138,11 @@ class Ask:
             sessions.say(self.desk, self.session.key, said)
         return RedirectResponse(where, 303)
 
-    def close(self) -> None:
-        for db in self._open.values():
-            db.close()
+    def close(self, whole: bool) -> None:
+        """Let go of the stores; `whole` is False when anything went wrong with them."""
+        for name, db in self._open.items():
+            if name in self.spares:
+                self.spares[name].give_back(db, whole)
+            else:
+                db.close()
         self._open.clear()

@@ -15,6 +15,7 @@ from sync.hq import orders, reports
 from sync.hq.desk import act, gather, inbox, replies, search, shown, sounds, states, wave
 from sync.hq.doors.roles import DESK
 from sync.hq.pages.ask import Ask, Page, Refused, Tab
+from sync.hq.people import suppression
 from sync.hq.sql import Db, Row
 
 DRAWING_S = 0.4  # of the server's time that one page may spend on new drawings
@@ -41,7 +42,8 @@ def order_of(ask: Ask, desk: Db) -> act.Order:
     """How a handler gives orders to boxes, in the desk's transaction and in the name of who asks."""
 
     def give(box: str, line: str, verb: str, args: dict[str, str]) -> int:
-        return orders.order(desk, ask.events, box, line, verb, args, ask.user.name, ask.now_ms)
+        secret = suppression.key(ask.config.data)
+        return orders.order(desk, ask.events, box, line, verb, args, ask.user.name, ask.now_ms, secret=secret)
 
     return give
 
@@ -95,13 +97,14 @@ def thing(ask: Ask) -> Response:
 
 def show(ask: Ask, row: Row, status: int = 200, trouble: str = "", typed: str = "") -> Response:
     """The page of a thing; `typed` is what somebody wrote who came second, so that it is not lost."""
-    acts = inbox.acts(ask.desk, row["id"])
-    where = reports.zone(ask.events)
+    acts, caller = inbox.acts(ask.desk, row["id"]), row["caller"]
+    where, secret = reports.zone(ask.events), suppression.key(ask.config.data)
+    wants_nothing = replies.opted_out(ask.events, caller) or suppression.is_suppressed(ask.desk, secret, caller)
     return ask.page(
         "desk_thing.html", status, thing=things(ask, [row])[0], trouble=trouble, typed=typed, people=people(ask),
-        thread=things(ask, inbox.of_caller(ask.desk, row["caller"], row["id"]), drawn=False), tries=states.TRIES,
+        thread=things(ask, inbox.of_caller(ask.desk, caller, row["id"]), drawn=False), tries=states.TRIES,
         history=shown.history(acts, shown.answered(ask.events, acts), ask.now_ms, where), tags=inbox.all_tags(ask.desk),
-        calls=_calls(ask, row), texts=replies.texts(ask.desk), opted_out=replies.opted_out(ask.events, row["caller"]),
+        calls=_calls(ask, row), texts=replies.texts(ask.desk), opted_out=wants_nothing,
     )  # fmt: skip
 
 

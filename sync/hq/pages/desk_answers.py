@@ -13,7 +13,9 @@ from sync.hq.desk import act, gather, inbox, replies, wave
 from sync.hq.doors.roles import DESK
 from sync.hq.pages.ask import Ask, Page, Refused
 from sync.hq.pages.desk import back, order_of, things, wanted
+from sync.hq.people import suppression
 from sync.hq.sql import Row
+from sync.hq.views import numbers
 
 LANGUAGES = ("en", "hi", "bn", "mr", "te", "ta", "gu", "kn", "ml", "pa", "or", "ur", "sw", "id", "pt")
 
@@ -145,12 +147,15 @@ def _wave(ask: Ask, tag: str, status: int = 200, trouble: str = "", plan: wave.P
         "desk_wave.html", status, tag=tag, tags=inbox.all_tags(ask.desk), text=text, language=language, plan=plan,
         trouble=trouble, form=form, kinds=inbox.KINDS, texts=replies.texts(ask.desk), languages=LANGUAGES,
         cost=cost_said(ask, text) if text else "", price=_price(ask, plan), oldest=wave.OLDEST_DAYS,
+        asks_price=ask.config.tariff is None,
         waves=[{**row, **wave.progress(ask.desk, row["id"])} for row in recent],
     )  # fmt: skip
 
 
 def _price(ask: Ask, plan: wave.Plan | None) -> str:
-    """What it all costs, when somebody says what one SMS costs."""
+    """What it all costs: by the tariff of hq.toml, or else when somebody says what one SMS costs."""
+    if plan and (tariff := ask.config.tariff):
+        return numbers.number(tariff.sms * plan.sms, "money", ask._, tariff.currency)
     try:
         one = float(ask.form.get("tariff", "").replace(",", "."))
     except ValueError:
@@ -167,14 +172,15 @@ def wave_begin(ask: Ask) -> Response:
         form.get("tag", "")[:64], form.get("campaign", "")[:64], form.get("kind", ""),
         int(days) if days.isascii() and days.isdigit() and len(days) < 4 else 7, text, language,
     )  # fmt: skip
+    secret = suppression.key(ask.config.data)
     try:
-        plan = wave.look(ask.desk, ask.events, asked, ask.now_ms, form.get("longer") == "1")
+        plan = wave.look(ask.desk, ask.events, secret, asked, ask.now_ms, form.get("longer") == "1")
     except replies.Unsendable as why:
         return _wave(ask, asked.tag, 409, ask._(str(why)))
     if form.get("step") != "send" or not plan.chosen:
         return _wave(ask, asked.tag, plan=plan)
     with ask.change("desk: answer all", f"{act.tidy(asked.tag)}, {len(plan.chosen)} callers") as desk:
-        plan = wave.look(desk, ask.events, asked, ask.now_ms, form.get("longer") == "1")
+        plan = wave.look(desk, ask.events, secret, asked, ask.now_ms, form.get("longer") == "1")
         number = wave.begin(desk, asked, plan, ask.user.name, ask.now_ms)
     wave.wake(ask.config)
     return ask.go(f"/desk/wave/{number}")

@@ -3,6 +3,7 @@
 Rules of this room
 - A file and the links of a chat hold numbers: both are answers to a POST, by the role that may export, written down.
 - Nothing is sent from here. A link is a link that a person clicks.
+- While results are hidden before a poll, answers by value are: somebody at the desk said which issue is no vote.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ import secrets
 from starlette.responses import Response
 
 from edge.fold import rfc3339
-from sync.hq import reports, things
+from sync.hq import reports, silence, things
+from sync.hq.catalogue import said
 from sync.hq.doors import watermark
 from sync.hq.doors.roles import DESK, EXPORT
 from sync.hq.pages.ask import Ask, Page, Refused
 from sync.hq.people import consents, invitations, shown, suppression, wishes
+from sync.hq.silence import Hidden
 
 VIEW = frozenset({"manager", "desk", "auditor", "admin"})
 SHOWN, LINKS = 500, 100
@@ -25,7 +28,20 @@ _GUEST = ("number", "campaign", "answer", "at", "attended", "thing")
 
 def all_invitations(ask: Ask) -> Response:
     known, others = invitations.invitations(ask.events, ask.desk)
-    return ask.page("people_invitations.html", known=known, others=others)
+    why = _silence(ask)
+    shown_ = [{"issue": one["issue"], "title": one["title"]} for one in known] if why else known
+    return ask.page("people_invitations.html", known=shown_, others=others, silence=why and said(why, ask._))
+
+
+def _silence(ask: Ask) -> Hidden | None:
+    """Why answers are hidden, whatever district they are from: a list is of all places."""
+    return silence.hidden(ask.config.silence, None, ask.now_ms, ())
+
+
+def _told(ask: Ask) -> None:
+    """Raises Refused while answers are hidden."""
+    if why := _silence(ask):
+        raise Refused(why)
 
 
 def declare(ask: Ask) -> Response:
@@ -39,22 +55,24 @@ def declare(ask: Ask) -> Response:
 
 
 def guests(ask: Ask) -> Response:
+    _told(ask)
     issue, which = ask.path["issue"], ask.query.get("list", "confirmed")
     title = ask.desk.value("SELECT title FROM invitation WHERE issue = :issue", issue=issue)
     if title is None:
         raise Refused("There is no such invitation.")
     ledgers = things.ledgers(ask.events)
-    said, zone = invitations.guests(ask.events, ask.desk, issue), reports.zone(ask.events)
+    answers, zone = invitations.guests(ask.events, ask.desk, issue), reports.zone(ask.events)
     rows = [
         {**row, "who": ask._(shown.who(row["caller"])), "when": shown.minute(row["at_ms"], zone),
          "thing": f"{ledgers.get(row['store_id'], '')}-{row['seq']}"}
-        for row in invitations.listed(said, which)[:SHOWN]
+        for row in invitations.listed(answers, which)[:SHOWN]
     ]  # fmt: skip
     return ask.page("people_guests.html", issue=issue, name=title, which=which, lists=invitations.LISTED, rows=rows,
-                    counts=invitations.counts(said), most=SHOWN)  # fmt: skip
+                    counts=invitations.counts(answers), most=SHOWN)  # fmt: skip
 
 
 def came(ask: Ask) -> Response:
+    _told(ask)
     issue = ask.path["issue"]
     ticked = {thing for text in ask.lists.get("thing", ()) if (thing := things.find(ask.events, text))}
     if not ticked:
@@ -65,6 +83,7 @@ def came(ask: Ask) -> Response:
 
 
 def take_guests(ask: Ask) -> Response:
+    _told(ask)
     issue, which = ask.path["issue"], ask.form.get("list", "confirmed")
     ledgers = things.ledgers(ask.events)
     rows = invitations.listed(invitations.guests(ask.events, ask.desk, issue), which)

@@ -5,7 +5,7 @@ Each asks the metrics room within one picture of the events store, and shows up 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, tzinfo
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from starlette.responses import Response
 
 from sync.hq import metrics, reports
+from sync.hq.catalogue import said
 from sync.hq.doors import watermark
 from sync.hq.doors.roles import EXPORT, FIGURES
 from sync.hq.metrics import METRICS, Figure, Given, Slice, breakdown, compare, compute, ground, queries, wards
@@ -55,7 +56,15 @@ def _frame(ask: Ask, by: str = "") -> Frame:
         "divisions": [(key, ask._(name)) for key, name in asking.NAMES.items()],
         "first": _iso(asked.slice.first), "last": _iso(asked.slice.last),
     }  # fmt: skip
-    return Frame(asked, Given(ask.now_ms, ask.desk, ask.config.tariff, known), shown)
+    given = Given(ask.now_ms, ask.desk, ask.config.tariff, ask.config.silence, known)
+    return Frame(asked, given, shown)
+
+
+def _silence(ask: Ask, figures: Iterable[Figure]) -> str:
+    """Why some of these figures are hidden, as the page says it; "" when none is."""
+    if not ask.config.silence:
+        return ""  # and so not one of many figures is worked out for this
+    return next((said(why, ask._) for why in numbers.hidden_in(figures)), "")
 
 
 def _iso(day: int) -> str:
@@ -104,6 +113,7 @@ def all_of_them(ask: Ask) -> Response:
         nodes = compute(ask.events, asked.slice, ("drop-off",), given)["drop-off"]
     return ask.page(
         "numbers.html", **frame.shown, groups=numbers.groups(told, asked, ask._), nodes=numbers.nodes(nodes, ask._),
+        silence=_silence(ask, [*told.values(), nodes]),
         head=[numbers.figure(name, told[name], asked, ask._) for name in numbers.HEAD],
         changes={name: numbers.change(name, it, ask._) for name, it in changes.items()},
         by_day=numbers.days(days, asked, ask._), by_hour=numbers.hours(hours, ask._),
@@ -121,8 +131,9 @@ def divided(ask: Ask) -> Response:
     frame, found = _divided(ask)
     exports = ask.user.role in EXPORT and frame.asked.address("/numbers/by/export", at="")
     return ask.page(
-        "numbers_by.html", **frame.shown, table=numbers.table(found, frame.asked, ask._), exports=exports
-    )
+        "numbers_by.html", **frame.shown, table=numbers.table(found, frame.asked, ask._), exports=exports,
+        silence=_silence(ask, (figure for row in found.values() for figure in row.values())),
+    )  # fmt: skip
 
 
 def exported(ask: Ask) -> Response:
@@ -151,7 +162,9 @@ def referendums(ask: Ask) -> Response:
     with ask.events.transaction():
         frame = _frame(ask)
         told = compute(ask.events, frame.asked.slice, ("referendum",), frame.given)["referendum"]
-    return ask.page("referendums.html", **frame.shown, issues=polls.issues(told.rows, ask._), why=told.why)
+    return ask.page(
+        "referendums.html", **frame.shown, issues=polls.issues(told.rows, ask._), silence=_silence(ask, [told])
+    )
 
 
 def brief(ask: Ask) -> Response:
@@ -161,13 +174,16 @@ def brief(ask: Ask) -> Response:
         week = _week(ask, frame.asked)
         told = [one for one in leading(ask.events, week.first) if week.district in ("", one.name)]
         figures = compute(ask.events, week, (*briefs.WORTH, "referendum"), frame.given)
+        hidden = _silence(ask, figures.values())
+        if hidden:  # where only some options have a number, an issue's callers are their voters
+            told = briefs.without(told, reports.options(ask.events).values())
     asked = replace(frame.asked, slice=week, period="own")
     running = week.last >= asked.today
     return ask.page(
         "brief.html", **{**frame.shown, "asked": asked, "window": briefs.span(week.first, week.last, ask._)},
         weeks=briefs.weeks(asked.today, ask._), week=date_of(week.first).isoformat(), areas=_districts(frame, ask),
         running=running, districts=briefs.districts(told, running, ask._),
-        votes=polls.issues(figures["referendum"].rows, ask._),
+        votes=polls.issues(figures["referendum"].rows, ask._), silence=hidden,
         figures=[numbers.figure(name, figures[name], asked, ask._) for name in briefs.WORTH],
     )  # fmt: skip
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from functools import partial
 from typing import NamedTuple
 
 from sync.hq import orders, stores
@@ -34,7 +35,7 @@ def tick(events: Db, desk: Db, config: HqConfig, now_ms: int, seen: stops.Seen |
     """One round of all of it. `seen` is kept between rounds by whoever calls."""
     secret = suppression.key(config.data)
     found = stops.collect(events, desk, secret, seen)
-    given = stops.spread(events, desk, orders.order, now_ms)
+    given = stops.spread(events, desk, partial(orders.order, secret=secret), now_ms)
     listed = lists.gather(events, desk, secret, now_ms, seen)
     forgetting.postpone(events, desk, config.retention.law, now_ms)
     reports = forgetting.finish(events, desk, config.data, now_ms)

@@ -10,11 +10,13 @@ from __future__ import annotations
 import hmac
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 from sync.hq.sql import Db
 
 FILE = "suppression.key"
+_AT_ONCE = 500  # asked for in one statement
 _ADD = (
     "INSERT INTO suppressed (hash, at_ms, source) VALUES (:hash, :at_ms, :source) ON CONFLICT (hash) DO NOTHING"
 )  # fmt: skip
@@ -48,4 +50,15 @@ def add(desk: Db, secret: bytes, caller: str, at_ms: int, source: str) -> bool:
 
 def is_suppressed(desk: Db, secret: bytes, caller: str) -> bool:
     """May nothing be sent to this number any more?"""
-    return desk.value("SELECT 1 FROM suppressed WHERE hash = :hash", hash=keyed(secret, caller)) is not None
+    return bool(suppressed_of(desk, secret, (caller,)))
+
+
+def suppressed_of(desk: Db, secret: bytes, callers: Iterable[str]) -> set[str]:
+    """Those of these numbers to which nothing may be sent any more."""
+    by_hash, found = {keyed(secret, caller): caller for caller in callers}, set()
+    hashes = list(by_hash)
+    for at in range(0, len(hashes), _AT_ONCE):
+        some = {f"h{place}": each for place, each in enumerate(hashes[at : at + _AT_ONCE])}
+        query = f"SELECT hash FROM suppressed WHERE hash IN ({', '.join(f':{name}' for name in some)})"
+        found |= {by_hash[row["hash"]] for row in desk.rows(query, some)}
+    return found

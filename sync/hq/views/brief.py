@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from edge import words
@@ -38,6 +38,11 @@ def districts(told: Sequence[District], running: bool, _: Tell) -> list[dict[str
         }
         for one in told
     ]
+
+
+def without(told: Sequence[District], issues: Collection[str]) -> list[District]:
+    """The same without these topics."""
+    return [one._replace(topics=tuple(topic for topic in one.topics if topic.name not in issues)) for one in told]
 
 
 def _topic(topic: Topic, most: int, running: bool, _: Tell) -> dict[str, str]:

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from edge import words
-from sync.hq.catalogue import Tell
+from sync.hq.catalogue import Tell, said
 from sync.hq.metrics import METRICS, Change, Figure
+from sync.hq.silence import Hidden
 from sync.hq.views.asked import NAMES, Asked
 from sync.hq.views.chart import Bar, drawing
 from sync.hq.views.moments import date_of, day_name
@@ -74,7 +75,7 @@ def figure(name: str, told: Figure, asked: Asked, _: Tell) -> dict[str, Any]:
         "value": number(told.value, metric.unit, _, told.unit),
         "n": f"{told.n:,}" if told.n is not None else "",
         "range": ends,
-        "why": _(words.plain(told.why)) if told.value is None and told.why else "",
+        "why": words.plain(said(told.why, _)) if told.value is None and told.why else "",
     }
 
 
@@ -164,7 +165,7 @@ def table(found: Mapping[str, Mapping[str, Figure]], asked: Asked, _: Tell) -> d
     return {
         "heads": [_head("", asked, _), *(_head(name, asked, _) for name in names)],
         "rows": [_row(key, found[key], names, most, asked, _) for key in shown],
-        "untold": [f"{_(METRICS[name].title)}: {_(words.plain(why))}" for name, why in untold.items() if why],
+        "untold": [f"{_(METRICS[name].title)}: {words.plain(said(why, _))}" for name, why in untold.items() if why],
         "before": asked.address("/numbers/by", at=max(0, asked.at - ROWS) or "") if asked.at else "",
         "after": asked.address("/numbers/by", at=asked.at + ROWS) if asked.at + ROWS < len(keys) else "",
         "said": _("{first} to {last} of {all}", first=asked.at + 1, last=asked.at + len(shown), all=len(keys))
@@ -176,16 +177,22 @@ def sheet(
     found: Mapping[str, Mapping[str, Figure]], asked: Asked, complete: str
 ) -> tuple[list[str], list[list[object]]]:
     """A breakdown as columns and rows of a file: plain values, shares from 0 to 1. The last columns tell the window,
-    that calls are no poll, and how complete it was."""
+    that calls are no poll, what is hidden, and how complete it was."""
     first, last = date_of(asked.slice.first), date_of(asked.slice.last)
     window = f"{first} to {last}{', without flagged calls' if asked.slice.clean else ''}; not a scientific poll"
     columns = [asked.by, *(part for name in COLUMNS for part in (name, f"{name} of")), "window", "complete"]
     keys = {key: date_of(int(key)).isoformat() if asked.by == "day" else key for key in found}
     rows: list[list[object]] = [
-        [keys[key], *(_cell(part) for name in COLUMNS for part in (row[name].value, row[name].n)), window, complete]
+        [keys[key], *(_cell(part) for name in COLUMNS for part in (row[name].value, row[name].n)),
+         "; ".join((window, *hidden_in(row.values()))), complete]
         for key, row in found.items()
-    ]
+    ]  # fmt: skip
     return columns, rows
+
+
+def hidden_in(figures: Iterable[Figure]) -> list[str]:
+    """Why some of these figures are hidden before a poll, if any is."""
+    return list(dict.fromkeys(figure.why for figure in figures if isinstance(figure.why, Hidden)))
 
 
 def _cell(value: float | None) -> object:

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from edge import words
-from sync.hq import reports
+from sync.hq import catalogue, reports
 from sync.hq.catalogue import Tell
+from sync.hq.silence import Hidden, tells_apart
 from sync.hq.views import said
 from sync.hq.views.chart import Bar, drawing
 from sync.hq.views.moments import DAYS, age, hour_of_week
@@ -113,7 +114,37 @@ def view(found: dict[str, Any], callers: int | None, receiver: reports.Receiver,
         "takes": [said.take(take, now_ms, _) for take in found["takes"]],
         "grievances": said.grievances(found["grievances"], now_ms, where, _),
         "answers": None if found["answers"] is None else said.answers(found["answers"]),
+        "silence": catalogue.said(found.get("silence", ""), _),
     }
+
+
+def hushed(
+    found: dict[str, Any], why: Hidden, options: dict[str, str], by_box: dict[str, set[str]]
+) -> dict[str, Any]:
+    """What `reports` found without what callers have voted: no answers, the campaigns that are `options` of an issue
+    told as one, under its name, and no calls of boxes and districts that heard some options (`by_box`) and not all."""
+    together: dict[str, dict[str, Any]] = {}
+    for row in found["campaigns"]:
+        name = options.get(row["name"], row["name"])
+        one = together.setdefault(name, {"name": name, "today": 0, "week": 0, "sent": 0})
+        for counter in ("today", "week", "sent"):
+            one[counter] += row[counter]
+    latest = [{**call, "campaign": options.get(call["campaign"], call["campaign"])} for call in found["latest"]]
+    campaigns = sorted(together.values(), key=lambda one: (-one["today"], -one["week"], one["name"]))
+    every = set().union(*by_box.values())
+    by_district: dict[str, set[str]] = {}
+    for box in found["boxes"]:
+        by_district.setdefault(box["district"], set()).update(by_box.get(box["box"], ()))
+
+    def told(row: dict[str, Any], heard: set[str]) -> dict[str, Any]:
+        return {**row, "today": None, "week": None} if tells_apart(heard, every, options) else row
+
+    districts = [told(row, by_district.get(row["name"], set())) for row in found["districts"]]
+    return {
+        **found, "answers": [], "silence": why, "campaigns": campaigns, "latest": latest,
+        "boxes": [told(row, by_box.get(row["box"], set())) for row in found["boxes"]],
+        "districts": sorted(districts, key=lambda row: (row["today"] is None, row["name"])),
+    }  # fmt: skip
 
 
 def hours(found: list[dict[str, Any]], _: Tell) -> dict[str, Any]:
@@ -162,7 +193,7 @@ def _box(box: dict[str, Any], now_ms: int, alarmed: bool, deaf: bool, _: Tell) -
         "tone": tone,
         "state": state,
         "detail": detail,
-        "today": f"{box['today']:,}",
+        "today": _count(box["today"]),
         "lines": _("1 line") if len(box["lines"]) == 1 else _("{n} lines", n=len(box["lines"])),
         "heard": age(box["seen_ms"], now_ms, _),
         "behind": behind,
@@ -200,10 +231,15 @@ def _line(line: reports.Ledger, now_ms: int) -> words.Said:
 
 
 def _shared(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    most = max((row["today"] for row in rows), default=0) or 1
+    most = max((row["today"] or 0 for row in rows), default=0) or 1
     return [
-        {**row, "name": words.plain(row["name"]) or "–", "today": f"{row['today']:,}", "week": f"{row['week']:,}",
+        {**row, "name": words.plain(row["name"]) or "–", "today": _count(row["today"]), "week": _count(row["week"]),
          "sent": f"{row.get('sent', 0):,}",
-         "share": f"{100 * row['today'] / most:.1f}%"}
+         "share": f"{100 * (row['today'] or 0) / most:.1f}%"}
         for row in rows
     ]  # fmt: skip
+
+
+def _count(calls: int | None) -> str:
+    """Of calls that are hidden, none."""
+    return "–" if calls is None else f"{calls:,}"
