@@ -59,7 +59,7 @@ PAGES: dict[str, Callable[[int], str]] = {
        for by in ("campaign", "issue", "district", "box", "line", "channel", "language", "hour", "day")},
     "by line, in a district": lambda turn: f"/numbers/by{_window(turn)}{_district(turn)}&by=line",
     "referendums": lambda turn: f"/referendums{_window(turn)}",
-    "brief": lambda turn: f"/brief{_window(turn)}",
+    "brief": lambda turn: f"/brief?week={date.today() - timedelta(7 * (1 + turn % 6))}",
     "definitions": lambda turn: f"/definitions{_window(turn)}",
     "desk": lambda turn: "/desk",
     "people": lambda turn: "/people",

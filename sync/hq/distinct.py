@@ -3,7 +3,7 @@
 Rules of this room
 - One question is one query, the same in both stores; its text can be shown beside the figure (`QUERY` with its values).
 - A window is closed: first and last day both belong to it.
-- Where no area is asked about, `all_fresh` stands in for `fresh`; of districts, whatever was rung, `district_tally`.
+- Where no area is asked about, `all_fresh` stands in for `fresh`; of boxes, whatever was rung there, `box_tally`.
 - `clean` leaves out the days on which a caller rang more than ten times (rule 56).
 """
 
@@ -35,13 +35,13 @@ def query(topic: str, area: str, by: str) -> str:
     assert topic in ("all", "campaign", "issue") and area in ("", *AREAS) and by in ("", "topic", "area", "day")
     key = {"": "''", "topic": "topic", "area": "area", "day": "day"}[by]
     which = {"all": "''", "campaign": "fresh.campaign", "issue": "part.issue"}[topic]
-    of_districts = topic == "all" and area == "district"
-    table = "district_tally" if of_districts else "fresh" if area else "all_fresh AS fresh"
-    joins = " JOIN place ON place.store_id = fresh.store_id" if area and not of_districts else ""
+    of_boxes = topic == "all" and area in ("district", "box")
+    table = "box_tally" if of_boxes else "fresh" if area else "all_fresh AS fresh"
+    joins = " JOIN place ON place.store_id = fresh.store_id" if area and not of_boxes else ""
     joins += " JOIN part ON part.campaign = fresh.campaign" if topic == "issue" else ""
     wanted = "" if by == "topic" or topic == "all" else " AND topic = :topic"
     wanted += "" if by == "area" or not area else " AND area = :area"
-    name = "district" if of_districts else _AREA[area]
+    name = area if of_boxes else _AREA[area]
     window = "prev < day" if by == "day" else "prev < :first"
     return (
         "SELECT key, sum(n) AS uniques, sum(CASE WHEN prev = :never THEN n ELSE 0 END) AS fresh FROM (\n"

@@ -93,14 +93,14 @@ SELECT min(mark) AS at_ms, count(*) AS boxes FROM (
 ) AS marks WHERE mark >= :fresh
 """
 _BY_CAMPAIGN = """
-SELECT campaign AS name, sum(CASE WHEN hour_ms >= :since THEN calls ELSE 0 END) AS today,
-       sum(calls) AS week, sum(CASE WHEN hour_ms >= :since THEN sent ELSE 0 END) AS sent
-FROM hourly WHERE hour_ms >= :week GROUP BY campaign HAVING sum(calls) > 0
-ORDER BY today DESC, week DESC, campaign LIMIT 50
+SELECT t.campaign AS name, sum(CASE WHEN t.day = :today THEN t.calls ELSE 0 END) AS today, sum(t.calls) AS week
+FROM all_tally AS t WHERE t.day >= :since_day AND t.day <= :today GROUP BY t.campaign HAVING sum(t.calls) > 0
+ORDER BY today DESC, week DESC, t.campaign LIMIT 50
 """
-_BY_STORE = """
-SELECT s.box, sum(CASE WHEN h.hour_ms >= :since THEN h.calls ELSE 0 END) AS today, sum(h.calls) AS week
-FROM hourly AS h JOIN store AS s ON s.id = h.store_id WHERE h.hour_ms >= :week GROUP BY s.box
+_SENT = "SELECT campaign, sum(sent) AS sent FROM hourly WHERE hour_ms >= :since GROUP BY campaign"
+_BY_BOX = """
+SELECT t.box, sum(CASE WHEN t.day = :today THEN t.calls ELSE 0 END) AS today, sum(t.calls) AS week
+FROM box_tally AS t WHERE t.day >= :since_day AND t.day <= :today GROUP BY t.box
 """
 _OPTIONS = (
     "SELECT DISTINCT p.box, t.campaign FROM day_tally AS t JOIN place AS p ON p.store_id = t.store_id"
@@ -196,6 +196,8 @@ def parameters(now_ms: int, where: tzinfo) -> dict[str, Any]:
         "minute": now_ms - MINUTE_MS,
         "online": now_ms - ONLINE_MS,
         "week": since - WEEK_MS + 24 * HOUR_MS,
+        "today": today,
+        "since_day": today - 6,
         **distinct.values(today, today),
     }
 
@@ -223,7 +225,8 @@ def hours(db: Db, now_ms: int, where: tzinfo) -> list[dict[str, Any]]:
 
 def campaigns(db: Db, values: dict[str, Any]) -> list[dict[str, Any]]:
     """Calls by campaign, today and over seven days, and replies sent today; the busiest first."""
-    return db.rows(_BY_CAMPAIGN, values)
+    sent = {row["campaign"]: row["sent"] for row in db.rows(_SENT, values)}
+    return [{**row, "sent": sent.get(row["name"], 0)} for row in db.rows(_BY_CAMPAIGN, values)]
 
 
 def ledgers(db: Db) -> list[Ledger]:
@@ -256,7 +259,7 @@ def complete(db: Db, now_ms: int) -> Complete:
 
 def boxes(db: Db, values: dict[str, Any], known: list[Ledger]) -> list[dict[str, Any]]:
     """Every box: district, when it was last heard, its calls, its ledgers, what is not here yet."""
-    calls = {row["box"]: (row["today"], row["week"]) for row in db.rows(_BY_STORE, values)}
+    calls = {row["box"]: (row["today"], row["week"]) for row in db.rows(_BY_BOX, values)}
     own: dict[str, list[Ledger]] = {}
     for each in known:
         own.setdefault(each.box, []).append(each)

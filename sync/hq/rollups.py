@@ -35,8 +35,8 @@ from sync.wire import WireRow
 
 WINDOW, PAGE = 20_000, 200  # rows replayed at once; of one ledger in turn
 
-_ENGAGED, _FRESH = len(tables.TALLY), len(tables.TALLY) + 2  # columns of `district_tally`, behind its key
-_WIDTH = len(tables.TALLY) + len(tables.DISTRICT)
+_ENGAGED, _FRESH = len(tables.TALLY), len(tables.TALLY) + 2  # columns of `box_tally`, behind its key
+_WIDTH = len(tables.TALLY) + len(tables.BOX)
 
 _PLACES = "SELECT place.* FROM ({given}) AS wanted CROSS JOIN place WHERE place.store_id = wanted.store_id"
 
@@ -71,7 +71,7 @@ class Rollups:
         self._scopes: Scopes | None = None
         self._places: dict[int, Where] = {}
         self._shared: list[tuple[str, list[sets.Values]]] = []  # rows of all places, to be written last
-        self._by_day: dict[tuple[int, int], list[int]] = {}  # day, store -> what `district_tally` gains
+        self._by_day: dict[tuple[int, int], list[int]] = {}  # day, store -> what `box_tally` gains
         self._new: set[int] = set()  # ledgers without a row in `place` so far
 
     def add(self, ledger: Ledger, rows: Sequence[WireRow]) -> None:
@@ -125,7 +125,7 @@ class Rollups:
         sets.add(self._db, "node_tally", ((*key, *counts) for key, counts in got.nodes.items()))
         for table, things in got.written.items():
             sets.put(self._db, table, things)
-        self._districts()
+        self._boxes()
         self._everywhere("all_tally", _summed(got.cells, lambda cell: cell[1:]))
         self._everywhere("all_load", loads.gained)
         waits = {key: (n,) for key, n in got.latencies.items()}
@@ -230,6 +230,8 @@ class Rollups:
         names = self._campaigns
         rows = ((store, names[campaign], day, *n) for (store, campaign, day), n in sums.sums.items() if any(n))
         sets.add(self._db, "engagement", rows)
+        ever = _summed(sums.sums, lambda key: (key[0], names[key[1]]))
+        sets.add(self._db, "offered", ((*key, offered) for key, (offered, _) in ever.items() if offered))
         told_of = {(names[campaign], day, store): n for (store, campaign, day), n in sums.sums.items()}
         self._everywhere("all_engagement", _summed(told_of, lambda key: key[:2]))
         self._of_day(_ENGAGED, _summed(told_of, lambda key: key[1:]))
@@ -239,16 +241,16 @@ class Rollups:
         self._shared.append((table, [(*key, *counts) for key, counts in sums.items() if any(counts)]))
 
     def _of_day(self, at: int, sums: Mapping[sets.Key, Sequence[int]]) -> None:
-        """What `district_tally` gains in the columns from `at` on: by day and store."""
+        """What `box_tally` gains in the columns from `at` on: by day and store."""
         for key, counts in sums.items():
             mine = self._by_day.setdefault((key[0], key[1]), [0] * _WIDTH)
             for place, n in enumerate(counts, at):
                 mine[place] += n
 
-    def _districts(self) -> None:
+    def _boxes(self) -> None:
         self._know_places(store for _, store in self._by_day)
-        places = self._places
-        self._everywhere("district_tally", _summed(self._by_day, lambda key: (key[0], places[key[1]].district)))
+        box = {store: (place.district, place.box) for store, place in self._places.items()}
+        self._everywhere("box_tally", _summed(self._by_day, lambda key: (key[0], *box[key[1]])))
 
     def _polls(self, got: Gathered) -> None:
         polls = votes.Polls()

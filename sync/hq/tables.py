@@ -24,7 +24,7 @@ TALLY = (
     "listen_75",
 )  # fmt: skip
 NODE = ("entered", "heard", "keyed", "invalid", "no_input", "spoke", "hung_up", "goals")
-DISTRICT = ("offered", "acted", "n", "clean")  # of `district_tally`, behind those of TALLY
+BOX = ("offered", "acted", "n", "clean")  # of `box_tally`, behind those of TALLY
 POLL = ("raw", "nameless", "first", "last", "single", "conflicts")
 
 
@@ -87,9 +87,10 @@ CREATE TABLE all_load (
     PRIMARY KEY (campaign, day, hour)
 ) STRICT, WITHOUT ROWID;
 
--- Of a district and day, whatever was rung: of its lines the calls, and the sums of `engagement` and `fresh`.
-CREATE TABLE district_tally (
-    day INTEGER NOT NULL, district TEXT NOT NULL, {_counters(TALLY)}, {_counters(DISTRICT)}, PRIMARY KEY (day, district)
+-- Of a box and day, whatever was rung: of its lines the calls, and the sums of `engagement` and `fresh`.
+CREATE TABLE box_tally (
+    day INTEGER NOT NULL, district TEXT NOT NULL, box TEXT NOT NULL, {_counters(TALLY)}, {_counters(BOX)},
+    PRIMARY KEY (day, district, box)
 ) STRICT, WITHOUT ROWID;
 
 -- And of all lines what later tables tell of each.
@@ -154,6 +155,10 @@ CREATE TABLE engagement (
     acted INT NOT NULL DEFAULT 0, PRIMARY KEY (day, store_id, campaign)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX engagement_store ON engagement (store_id, day);
+-- The sum of `offered` over all days.
+CREATE TABLE offered (
+    store_id INTEGER NOT NULL, campaign TEXT NOT NULL, offered INT NOT NULL DEFAULT 0, PRIMARY KEY (store_id, campaign)
+) STRICT, WITHOUT ROWID;
 
 -- Votes: of a referendum by number or by key, and words to an invitation. A counter lies where and when its vote was.
 CREATE TABLE vote (

@@ -11,11 +11,10 @@ Rules of this room
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from sync.hq import distinct, tables
-from sync.hq.metrics.slices import AREAS, EVER, Cannot, Ground, Query, Slice, area_of, not_told, place_key
+from sync.hq.metrics.slices import AREAS, Cannot, Ground, Query, Slice, area_of, not_told, place_key
 from sync.hq.sql import Row
 from sync.hq.visits import NEVER
 
@@ -111,8 +110,8 @@ def tally(asked: Slice, by: str) -> str:
     """The shortest of the tables with calls that can tell this."""
     if everywhere(asked, by):
         return "all_tally"
-    if of_districts(asked, by):
-        return "district_tally"
+    if of_boxes(asked, by):
+        return "box_tally"
     return "tally" if asked.language or by in ("hour", "language") else "day_tally"
 
 
@@ -120,13 +119,13 @@ def engaged(asked: Slice, by: str) -> str:
     """The same of the tables with callers who were offered something."""
     if everywhere(asked, by):
         return "all_engagement"
-    return "district_tally" if of_districts(asked, by) else "engagement"
+    return "box_tally" if of_boxes(asked, by) else "engagement"
 
 
-def of_districts(asked: Slice, by: str) -> bool:
-    """Is this about whole districts, whatever was rung there, by the day at most?"""
-    narrower = ("campaign", "issue", "language", "line", "box", "channel", "ward")
-    return by in ("", "day", "district") and not any(getattr(asked, name) for name in narrower)
+def of_boxes(asked: Slice, by: str) -> bool:
+    """Is this about whole boxes, whatever was rung there, by the day at most?"""
+    narrower = ("campaign", "issue", "language", "line", "channel", "ward")
+    return by in ("", "day", "district", "box") and not any(getattr(asked, name) for name in narrower)
 
 
 def everywhere(asked: Slice, by: str) -> bool:
@@ -136,18 +135,18 @@ def everywhere(asked: Slice, by: str) -> bool:
 
 def of_table(table: str, ground: Ground, asked: Slice) -> Query:
     """The conditions of a slice over one of these tables as `t`."""
-    if table != "district_tally":
+    if table != "box_tally":
         return ground.where(asked)
     where = ground.where(asked.everywhere)
-    if not asked.district:
-        return where
-    return Query(f"{where.sql} AND t.district = :district", {**where.values, "district": asked.district})
+    chosen = {name: getattr(asked, name) for name in ("district", "box") if getattr(asked, name)}
+    terms = [where.sql, *(f"t.{name} = :{name}" for name in chosen)]
+    return Query(" AND ".join(terms), {**where.values, **chosen})
 
 
 def _added(table: str, ground: Ground, asked: Slice, counters: Mapping[str, str], key: str) -> Query:
     """Sums of one of these tables."""
-    if table == "district_tally":
-        key = key.replace("p.district", "t.district")
+    if table == "box_tally":
+        key = key.replace("p.", "t.")
     return summed(table, counters, of_table(table, ground, asked), key)
 
 
@@ -177,11 +176,18 @@ def _engagement(ground: Ground, asked: Slice, by: str, counters: tuple[str, ...]
 
 
 def _messaged(ground: Ground, asked: Slice, by: str, _: tuple[str, ...]) -> Query:
-    """Callers who were first offered something on any day up to the window's end."""
+    """Callers who were first offered something on any day up to the window's end: of all days, less those behind it."""
     asked.only("callers who were written to")
-    key = keyed(by, "callers who were written to")
-    upto = replace(asked, first=EVER[0])
-    return _added(engaged(asked, by), ground, upto, {"messaged": "offered"}, key)
+    key, (area, values) = keyed(by, "callers who were written to"), ground.area(asked)
+    terms = [topic for topic in (ground.topic(asked, "t.campaign", values), area) if topic]
+    where = f" AND {' AND '.join(terms)}" if terms else ""
+    place = "JOIN place AS p ON p.store_id = t.store_id" if "p." in key or area else ""
+    sql = (
+        f"SELECT {key} AS key, sum(t.offered) AS messaged\nFROM (SELECT store_id, campaign, offered FROM offered\n"
+        "    UNION ALL SELECT store_id, campaign, -offered FROM engagement WHERE day > :last) AS t\n"
+        f"{place} WHERE 1 = 1{where}\nGROUP BY 1"
+    )
+    return Query(sql, {**values, "last": asked.last})
 
 
 def _latency(ground: Ground, asked: Slice, by: str, counters: tuple[str, ...]) -> Query:

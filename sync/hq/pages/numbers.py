@@ -178,11 +178,17 @@ def brief(ask: Ask) -> Response:
         if hidden:  # where only some options have a number, an issue's callers are their voters
             told = briefs.without(told, reports.options(ask.events).values())
     asked = replace(frame.asked, slice=week, period="own")
-    running = week.last >= asked.today
+    running, at, monday = week.last >= asked.today, frame.asked.at, date_of(week.first).isoformat()
+    shown = told[at : at + briefs.PAGE]
+    pages = {
+        "before": asked.address("/brief", week=monday, at=max(0, at - briefs.PAGE) or "") if at else "",
+        "after": asked.address("/brief", week=monday, at=at + briefs.PAGE) if at + briefs.PAGE < len(told) else "",
+        "said": ask._("{first} to {last} of {all}", first=at + 1, last=at + len(shown), all=len(told)),
+    }
     return ask.page(
         "brief.html", **{**frame.shown, "asked": asked, "window": briefs.span(week.first, week.last, ask._)},
-        weeks=briefs.weeks(asked.today, ask._), week=date_of(week.first).isoformat(), areas=_districts(frame, ask),
-        running=running, districts=briefs.districts(told, running, ask._),
+        weeks=briefs.weeks(asked.today, ask._), week=monday, areas=_districts(frame, ask), pages=pages,
+        running=running, districts=briefs.districts(shown, running, ask._),
         votes=polls.issues(figures["referendum"].rows, ask._), silence=hidden,
         figures=[numbers.figure(name, figures[name], asked, ask._) for name in briefs.WORTH],
     )  # fmt: skip

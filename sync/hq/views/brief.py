@@ -11,6 +11,7 @@ from sync.hq.metrics.brief import District, Topic
 from sync.hq.views.moments import MONTHS, date_of
 
 WEEKS = 13  # that can be chosen
+PAGE = 30  # districts on one page
 TAGS = 8
 WORTH = ("calls", "callers", "new", "engagement", "grievance-24", "breaches", "resolution")
 SMALL = 10  # callers: below that a change is told in callers, not in per cent
