@@ -14,6 +14,10 @@ from typing import NamedTuple
 from sync.hq.sql import Db
 from sync.hq.visits import AREAS, NEVER
 
+_BY_LEDGER = (
+    "SELECT +store_id AS store_id, sum(n) AS n, sum(clean) AS clean FROM fresh WHERE day BETWEEN :first AND :last"
+    " GROUP BY 1"
+)
 _AREA = {
     "": "''", "district": "place.district", "box": "place.box", "line": "place.box || '/' || place.line",
     "channel": "place.channel",
@@ -43,11 +47,15 @@ def query(topic: str, area: str, by: str) -> str:
     wanted += "" if by == "area" or not area else " AND area = :area"
     name = area if of_boxes else _AREA[area]
     window = "prev < day" if by == "day" else "prev < :first"
+    first = (
+        f"SELECT {which} AS topic, {name} AS area, day, n, clean FROM {table}{joins} WHERE day BETWEEN :first AND :last"
+    )
+    if by == "area" and topic == "all" and not of_boxes:  # places are named when each ledger has been summed up
+        first = f"SELECT '' AS topic, {name} AS area, 0 AS day, n, clean FROM ({_BY_LEDGER}) AS fresh{joins}"
     return (
         "SELECT key, sum(n) AS uniques, sum(CASE WHEN prev = :never THEN n ELSE 0 END) AS fresh FROM (\n"
         f"  SELECT {key} AS key, :never AS prev, n + :clean * clean AS n FROM (\n"
-        f"    SELECT {which} AS topic, {name} AS area, day, n, clean FROM {table}{joins}\n"
-        f"    WHERE day BETWEEN :first AND :last) AS once WHERE true{wanted}\n"
+        f"    {first}) AS once WHERE true{wanted}\n"
         f"  UNION ALL SELECT {key}, prev, n + :clean * clean FROM pair\n"
         f"  WHERE scope = :scope AND day BETWEEN :first AND :last AND {window}{wanted}) AS told\n"
         "GROUP BY key HAVING sum(n) <> 0 ORDER BY key"

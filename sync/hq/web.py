@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import socket
 import sqlite3
@@ -52,6 +53,7 @@ def run(config_path: str | Path) -> int:
     except (sql.Unavailable, sqlite3.Error, OSError) as why:
         print(f"page: the desk store cannot be opened: {why}", file=sys.stderr)
         return 1
+    gc.freeze()  # what was imported stays: a page of many rows need not look through it again and again
     jobs = Jobs(hq)
     jobs.start()
     wave.wake(hq)  # what was being sent when the page stopped goes on

@@ -322,8 +322,9 @@ def _things(table: str, columns: str, told: str, grouped: bool = False) -> Calla
         if asked.language:
             terms += f" AND {language} = :language"
             values["language"] = asked.language
+        place = " JOIN place AS p ON p.store_id = t.store_id" if "p." in key + terms else ""
         sql = (
-            f"SELECT {key} AS key, {columns}\nFROM {table} AS t JOIN place AS p ON p.store_id = t.store_id\n"
+            f"SELECT {key} AS key, {columns}\nFROM {table} AS t{place}\n"
             f"WHERE {where.sql}{terms}" + ("\nGROUP BY 1" if grouped else "")
         )
         return Query(sql, values)
