@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sync.hq.metrics import conversion, load, polls
+from sync.hq.metrics import conversion, load, polls, service
 from sync.hq.metrics.definitions import METRICS
 from sync.hq.metrics.figures import About, Figure
 from sync.hq.metrics.slices import Cannot, Ground, Query, Slice, ground
@@ -20,7 +20,7 @@ from sync.hq.metrics.sources import SOURCES, Groups, Source, rename, within
 from sync.hq.sql import Db, Row
 from sync.hq.tariff import Tariff
 
-ALL: tuple[Source, ...] = (*SOURCES, load.SOURCE, load.LOSSES, polls.SOURCE)
+ALL: tuple[Source, ...] = (*SOURCES, load.SOURCE, load.LOSSES, polls.SOURCE, service.SOURCE)
 _OWNER = {counter: source for source in ALL for counter in source.counters}
 _AT_THE_DESK = "SELECT store_id, seq, state, contacted_ms FROM desk_thing WHERE kind = 'case' AND version > 0"
 _UNFLAGGED = ("calls", "numbered", "callers", "newly", *conversion.GOALS)

@@ -23,7 +23,6 @@ _KEYS = {
 _GROUP = "(t.district || '/' || t.box || '/' || t.campaign)"
 _SUMS = ("own", "told", "blocked", "unseen")
 _BUSIEST = "offered_load"
-_PLACES = "(t.district, t.box) IN (SELECT p.district, p.box FROM place AS p WHERE {area})"
 _HOURS = """
 WITH cell AS (
     SELECT p.district, p.box, p.line, t.campaign, t.day, t.hour, sum(t.calls) AS calls, sum(t.recovered) AS recovered,
@@ -52,24 +51,8 @@ def _key(ground: Ground, asked: Slice, by: str) -> str:
     asked.only("loads of lines")
     if by not in _KEYS:
         raise Cannot(f"loads of lines are not told by {by}")
-    inside = ground.stores(asked)
-    boxes = {_box(ground, number) for number in inside}
-    if any(number not in inside and _box(ground, number) in boxes for number in ground.places):
-        raise Cannot("the lines of a box share its load: choose whole boxes")
+    ground.whole_boxes(asked, "the lines of a box share its load: choose whole boxes")
     return _KEYS[by]
-
-
-def _box(ground: Ground, number: int) -> tuple[str, str]:
-    place = ground.places[number]
-    return place["district"], place["box"]
-
-
-def _where(ground: Ground, asked: Slice, campaign: bool = True) -> Query:
-    """The conditions over `load`, which knows boxes and no ledgers, or over `all_load`."""
-    area, values = ground.area(asked)
-    all_places = ground.where(asked.everywhere, campaign=campaign, language=False)
-    terms = [all_places.sql, *([_PLACES.format(area=area)] if area else [])]
-    return Query(" AND ".join(terms), all_places.values | values)
 
 
 def _ask(ground: Ground, asked: Slice, by: str, counters: tuple[str, ...]) -> Query:
@@ -78,7 +61,7 @@ def _ask(ground: Ground, asked: Slice, by: str, counters: tuple[str, ...]) -> Qu
     if by == "hour" and (busiest or not all_places):
         where = ground.where(asked)
         return Query(_HOURS.format(where=where.sql).strip(), where.values)
-    where = _where(ground, asked)
+    where = ground.where_boxes(asked)
     sums = ", ".join(f"sum(t.{name}) AS {name}" for name in _SUMS)
     most = ", max(t.busiest) AS busiest" if busiest else ""
     table = "load" if busiest or not all_places else "all_load"
@@ -112,7 +95,7 @@ def _hours(row: Row) -> Row:
 
 def _ask_groups(ground: Ground, asked: Slice, _: str, __: tuple[str, ...]) -> Query:
     """The loss of every hunt group in the slice's places, whatever campaign is asked about."""
-    where = _where(ground, asked, campaign=False)
+    where = ground.where_boxes(asked, campaign=False)
     sums = "sum(t.own) AS own, sum(t.blocked) AS blocked"
     return Query(f"SELECT {_GROUP} AS key, {sums}\nFROM load AS t\nWHERE {where.sql}\nGROUP BY 1", where.values)
 
