@@ -45,7 +45,9 @@ LEDGERS = (
     Ledger(2, "00000002", "nashik-1", "l2", "Asia/Kolkata", "nashik", "radio"),
     Ledger(3, "00000003", "recife-1", "l1", "America/Recife", "recife", "radio"),
 )
-FIRST_KINDS = (*["call"] * 4, "message", "step", "step", "answer", "recording", "case", "optout", "consent", "line", "line")
+FIRST_KINDS = (
+    *["call"] * 4, "message", "step", "step", "answer", "recording", "case", "optout", "consent", "line", "line",
+)  # fmt: skip
 AMENDED = {
     "call": ("gave-up", "talked", "called-back", "recovered", "unreached"),
     "message": ("sending", "sent", "sent", "held", "delivered", "failed", "unknown", "cancelled", "queued"),

@@ -16,9 +16,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from sync.hq import (
-    alive, distinct, facts, gather, hunts, loads, older, rollups, sets, signs, sql, tables, visits, votes,
-)  # fmt: skip
+from sync.hq import alive, distinct, facts, gather, hunts, older, rollups, sets, signs, sql, tables, visits, votes
 from sync.hq.loads import Hunt
 from tests import rolling
 from tests.postgres import needs_postgres
