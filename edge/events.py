@@ -320,10 +320,11 @@ class Row(NamedTuple):
               note: what was noted; step: one of dialogue.STEPS; answer: the value; consent: the purpose
     seconds   talk time of a call, else 0
     extra     "" or a JSON object, compact, keys sorted: message: direction text language parts reason order; store:
-              line number campaign channel; line: operator, words; call that we placed: for try why; step: call node
-              key ms; answer: call node key issue language; recording: call node tags language file case ms speech_ms
-              sha256; case: call recording node tags language reference opened_ms due_ms; consent: call node wording
-              language evidence; order: order why (`call`, `for`, `recording` are rows of this store)
+              line number campaign channel; line: operator, words ("" where a state that was told is repeated); call
+              that we placed: for try why; step: call node key ms; answer: call node key issue language; recording:
+              call node tags language file case ms speech_ms sha256; case: call recording node tags language reference
+              opened_ms due_ms; consent: call node wording language evidence; order: order why (`call`, `for`,
+              `recording` are rows of this store)
     """
 
     seq: int

@@ -58,6 +58,7 @@ from edge.switchboard import Speech, Switchboard
 
 WATCH_S, REFRESH_S, SWEEP_S, ORDERS_S = 30.0, 600.0, 300.0, 2.0
 STATE_EVERY_S = 60.0
+ALIVE_S = 600.0  # what a line has told of its state is told again after so long, as a sign of life
 ADOPT_MS = 20_000  # a caller kept longer ago has gone, or has been heard since
 RESET_AGAIN_S, DEAF_MOST = 900.0, 3
 CALLS_KNOWN = 32
@@ -123,6 +124,7 @@ class Station:
         self._dated = False  # do this boot's rows stand under a trusted clock?
         self._drafts: dict[str, Draft] = {}  # the line's replies, by language
         self._told, self._told_at = "", -STATE_EVERY_S  # the state that headquarters knows, and since when
+        self._sign_at = self.now + ALIVE_S  # when it is told again
         self._adopt()
 
     # ------------------------------------------------------------------------------- the port
@@ -231,16 +233,27 @@ class Station:
             self.outbox.changed()
             self._obey(self.call.look())
 
-    def _tell_state(self) -> None:
-        """A row for headquarters when the line's state has changed. Good news goes at once, other news at most
-        once a minute, so that a flapping network costs two rows a minute."""
+    def _tell_at(self) -> float | None:
+        """When the line's state is to be told. Good news at once, other news at most once a minute, so that a flapping
+        network costs two rows a minute. What stays is told again, but not while somebody rings; that a modem is being
+        woken up is told where it takes that long."""
         state = self.condition.state
-        if state in ("starting", self._told):
+        if state not in (self._told, "starting"):
+            return self.now if state == "ready" else self._told_at + STATE_EVERY_S
+        if self.call.busy:
+            return None
+        return self._sign_at if state == self._told else self._sign_at + STATE_EVERY_S
+
+    def _tell_state(self) -> None:
+        """A row for headquarters when the state has changed; the same again, without words, as a sign of life."""
+        due = self._tell_at()
+        if due is None or self.now < due:
             return
-        if state != "ready" and self.now < self._told_at + STATE_EVERY_S:
-            return
-        self._told, self._told_at = state, self.now
-        about = {"operator": self.condition.operator, "words": self.condition.detail}
+        state, about = self.condition.state, {}
+        if state != self._told:
+            about = {"operator": self.condition.operator, "words": self.condition.detail}
+            self._told, self._told_at = state, self.now
+        self._sign_at = self.now + ALIVE_S
         self.ledger.note(self._stamp, "line", state, **about)
 
     def outgoing(self, stamp: Stamp) -> bytes:
@@ -258,7 +271,8 @@ class Station:
 
     def deadline(self) -> float | None:
         """When `tick` is due, in monotonic seconds; None: only bytes can change anything."""
-        times = [self.channel.deadline(), self.call.deadline(), self.runner.deadline(), self.board.deadline()]
+        rooms = (self.channel, self.call, self.runner, self.board)
+        times = [self._tell_at(), *(room.deadline() for room in rooms)]
         if self.connected_now and self.runner.idle and not self.call.busy and not self.board.busy:
             times += [*self._due.values(), self._errands_at]
             if self.condition.state == "ready":

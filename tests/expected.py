@@ -202,6 +202,7 @@ EXPECTED: dict[str, Callable[[Sliced], Any]] = {
     "cost": cost,
     "opt-outs": lambda s: part(oracle.people(s, "optout"), oracle.engaged(s, last_only=True)[0]),
     "referendum": referendum,
+    "availability": lambda s: part(*oracle.service(s)),
 }  # fmt: skip
 
 # metric -> the filters that it must refuse; an area of which only a part of a box is in, it may refuse or answer
@@ -214,5 +215,5 @@ COUNTED = (
 )  # fmt: skip
 NOT_BY: dict[str, set[str]] = {
     **dict.fromkeys(EXPECTED, _COARSE), **dict.fromkeys(COUNTED, _TALLY), **{name: set() for name in CASES},
-    "referendum": {"tag", "language", "campaign"},
+    "referendum": {"tag", "language", "campaign"}, "availability": {"tag", "language", "campaign", "issue"},
 }  # fmt: skip

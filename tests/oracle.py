@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -97,6 +98,7 @@ class Facts:
     outcomes: list[tuple[str, str, str, int]] = field(default_factory=list)
     desk: Mapping[tuple[int, int], tuple[str, int | None]] = field(default_factory=dict)
     tariff: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    minutes: dict[frozenset[int], Any] = field(default_factory=dict)  # what `minutes` said of these ledgers
 
 
 Issues = Mapping[str, tuple[str, str, str]]  # campaign -> issue, option, policy
@@ -279,6 +281,46 @@ def hours(s: Sliced) -> dict[str, Hours]:
         group.unseen += max(0.0, own * lost / (1 - lost) - told)
         group.most = max(group.most, load)
     return found
+
+
+Box = tuple[str, str]  # district, name
+
+
+def minutes(signs: Iterable[tuple[int, Box, str, Row]]) -> dict[tuple[Box, int], tuple[int, int]]:
+    """Minutes up and minutes of service of each box and local day, counted one by one. `signs`: each first row of kind
+    line with the number of its ledger, box and zone, those of a ledger in order."""
+    rows: dict[tuple[Box, int], list[Row]] = defaultdict(list)
+    zones: dict[Box, tuple[int, str]] = {}
+    for number, box, zone, row in signs:
+        rows[box, number].append(row)
+        zones[box] = min(zones.get(box, (number, zone)), (number, zone))
+    up: set[tuple[Box, int]] = set()
+    believed: dict[Box, list[int]] = defaultdict(list)
+    for (box, _), mine in rows.items():
+        believed[box] += [row.at_ms // 60_000 for row in mine if row.clock >= 2]
+        for row, after in pairwise(mine):
+            lasted = after.mono_ms - row.mono_ms
+            if row.state == "ready" and row.clock >= 2 and row.boot == after.boot and lasted <= 660_000:
+                up |= {(box, at_ms // 60_000) for at_ms in range(row.at_ms, row.at_ms + lasted, 1000)}
+                up |= {(box, (row.at_ms + lasted - 1) // 60_000)} if lasted > 0 else set()
+    found: dict[tuple[Box, int], tuple[int, int]] = defaultdict(lambda: (0, 0))
+    for box, known in believed.items():
+        for minute in range(min(known, default=0), max(known, default=0)):
+            key = box, local(minute * 60_000, zones[box][1])[0]
+            found[key] = found[key][0] + ((box, minute) in up), found[key][1] + 1
+    return dict(found)
+
+
+def service(s: Sliced) -> tuple[int, int]:
+    """Minutes up, and minutes of service, of the lines of a slice."""
+    signs = [one for one in s.all.things if one.kind == "line" and s.place(one)]
+    which = frozenset(one.store for one in signs)
+    if which not in s.all.minutes:
+        s.all.minutes[which] = minutes(
+            (one.store, (one.seat.district, one.seat.box), one.seat.timezone, one.first) for one in signs
+        )
+    told = [its for (_, day), its in s.all.minutes[which].items() if s.asked.first <= day <= s.asked.last]
+    return sum(up for up, _ in told), sum(served for _, served in told)
 
 
 def engaged(s: Sliced, last_only: bool = False) -> tuple[int, int]:

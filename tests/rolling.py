@@ -13,8 +13,10 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
+from edge.events import Row
 from sync.hq import acts, rollups, schema, sql, tables, visits, votes
 from sync.wire import WireRow
+from tests import oracle
 
 DAY_MS = 86_400_000
 CALLERS = ("+911", "+912", "+913", "+914")
@@ -43,7 +45,9 @@ LEDGERS = (
     Ledger(2, "00000002", "nashik-1", "l2", "Asia/Kolkata", "nashik", "radio"),
     Ledger(3, "00000003", "recife-1", "l1", "America/Recife", "recife", "radio"),
 )
-FIRST_KINDS = (*["call"] * 4, "message", "step", "step", "answer", "recording", "case", "optout", "consent", "line")
+FIRST_KINDS = (
+    *["call"] * 4, "message", "step", "step", "answer", "recording", "case", "optout", "consent", "line", "line",
+)  # fmt: skip
 AMENDED = {
     "call": ("gave-up", "talked", "called-back", "recovered", "unreached"),
     "message": ("sending", "sent", "sent", "held", "delivered", "failed", "unknown", "cancelled", "queued"),
@@ -93,6 +97,19 @@ def row(draw: st.DrawFn, ledger: Ledger, seq: int, kinds: Sequence[str]) -> Wire
 
 
 @st.composite
+def staying(draw: st.DrawFn, sign: WireRow) -> list[WireRow]:
+    """Rows of kind line that follow one: in time, too late, under a clock that was set, or not trusted."""
+    seq, of, kind, boot, mono_ms, at_ms, clock, *_, extra = sign
+    found: list[WireRow] = []
+    for n in range(1, 1 + draw(st.integers(0, 5))):
+        later = draw(st.sampled_from((600_000, 600_000, 660_000, 661_000, 90_000, 0)))
+        mono_ms, at_ms = mono_ms + later, at_ms + later + draw(st.sampled_from((0, 0, 0, -7_200_000, 5000)))
+        clock, state = draw(st.sampled_from((3, 3, 2, 1))), draw(st.sampled_from(("ready", "ready", "no-network")))
+        found.append((seq + n, of, kind, boot, mono_ms, at_ms, clock, "", "", "", state, 0, extra))
+    return found
+
+
+@st.composite
 def stream(draw: st.DrawFn, most: int = 40) -> list[list[Batch]]:
     """Transactions; each holds batches of one or more ledgers."""
     rows: dict[Ledger, list[WireRow]] = {}
@@ -103,6 +120,8 @@ def stream(draw: st.DrawFn, most: int = 40) -> list[list[Batch]]:
             mine.append(last)
             if last[2] == "call" and not last[1] and draw(st.integers(0, 4)) == 0:  # one who rings and rings
                 mine += [(len(mine) + n, *last[1:]) for n in range(1, 12)]
+            if last[2] == "line" and not last[1]:
+                mine += draw(staying(last))
         rows[ledger] = mine
     transactions: list[list[Batch]] = []
     while any(rows.values()):
@@ -226,6 +245,15 @@ def obvious_callers(
             days[caller].add(day)
     inside = [mine for mine in days.values() if any(first <= day <= last for day in mine)]
     return len(inside), sum(min(mine) >= first for mine in inside)
+
+
+def obvious_minutes(stream: Iterable[Sequence[Batch]]) -> dict[tuple[int, str, str], tuple[int, int]]:
+    """(day, district, box) -> minutes up, minutes of service."""
+    signs = [
+        (ledger.id, (ledger.district, ledger.box), ledger.timezone, Row(*each))
+        for batches in stream for ledger, rows in batches for each in rows if each[2] == "line" and not each[1]
+    ]  # fmt: skip
+    return {(day, *box): told for (box, day), told in oracle.minutes(signs).items()}
 
 
 def obvious_poll(stream: Iterable[Sequence[Batch]]) -> dict[tuple[str, str], list[int]]:

@@ -100,7 +100,7 @@ class Line:
 
     def __init__(self, seat: Seat, folder: Path) -> None:
         self.seat = seat
-        self.now_ms = START_MS - 3_600_000
+        self.now_ms, self.boot = START_MS - 3_600_000, BOOT
         about = {"number": "+919000000001", "campaign": seat.campaign, "channel": seat.channel}
         path = folder / f"{seat.box}-{seat.line}.db"
         self.ledger = Ledger(path, seat.box, seat.line, self.stamp, {**about, "language": seat.language})
@@ -112,7 +112,7 @@ class Line:
 
     @property
     def stamp(self) -> Stamp:
-        return Stamp(BOOT, self.now_ms - START_MS + 10_000_000, self.now_ms, 3)
+        return Stamp(self.boot, self.now_ms - START_MS + 10_000_000, self.now_ms, 3)
 
     def book(self, at_ms: int, do: Callable[[], object]) -> None:
         self._turn += 1
@@ -226,6 +226,26 @@ class Line:
         end = self.converse(seq, found.caller, begin, dice)
         self.book(end, lambda: self.ledger.placed(self.stamp, seq, wish, "answered", (end - begin) // 1000))
 
+    def stay(self, at_ms: int, dice: Sequence[int]) -> None:
+        """How the line is, told about every ten minutes for a while; at times it says so too late, has no network, does
+        not trust its clock, or starts anew."""
+        for place, roll in enumerate(dice):
+            state = "ready" if roll % 10 < 8 else "no-network"
+            doubt = dice[-1 - place] < 15
+            self.book(at_ms, lambda state=state, doubt=doubt: self.sign(state, doubt))  # type: ignore[misc]
+            if roll < 10:
+                self.book(at_ms + 1, self.restart)
+            at_ms += 661_000 if 10 <= roll < 20 else 60_000 * (roll % 8) + 37 * roll if roll < 50 else 600_000
+            if roll > 92:
+                break
+
+    def sign(self, state: str, doubt: bool) -> None:
+        stamp = self.stamp
+        self.ledger.note(stamp._replace(at_ms=stamp.at_ms - 7_200_000, clock=1) if doubt else stamp, "line", state)
+
+    def restart(self) -> None:
+        self.boot = f"{int(self.boot, 16) + 1:016x}"
+
     # ------------------------------------------------------------------------------- on the line
 
     def converse(self, call: int, caller: Caller, up: int, dice: Sequence[int]) -> int:
@@ -321,6 +341,7 @@ class World:
         for act in happened:
             at_ms += act.gap_ms
             self.lines[act.seat].act(act, at_ms)
+            self.lines[act.seat].stay(at_ms + 1000 * act.dice[6], act.dice)
         for line in self.lines:
             line.run()
         self.now_ms = max(line.now_ms for line in self.lines) + MINUTE

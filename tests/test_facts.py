@@ -84,7 +84,7 @@ def test_calls(db: sql.Db, book: Ledger) -> None:
     assert db.row("SELECT day, hour, language, campaign FROM tally") == {
         "day": 19_676, "hour": 3, "language": "", "campaign": "water",
     }  # fmt: skip
-    assert db.row("SELECT state, day, clock FROM line_state") == {"state": "no-network", "day": 19_676, "clock": 3}
+    assert db.row("SELECT up, newest - first AS served FROM sign") == {"up": 0, "served": 0}
     assert distinct.distinct(db, 19_676, 19_676) == (2, 2)
     assert distinct.distinct(db, 19_676, 19_676, area=("channel", "poster")) == (2, 2)
     assert distinct.distinct(db, 19_677, 19_999) == (0, 0)

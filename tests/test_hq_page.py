@@ -180,6 +180,16 @@ def hq(tmp_path: Path) -> Iterator[Hq]:
     made.close()
 
 
+def test_signs_of_life_hide_no_call(hq: Hq) -> None:
+    """Three quiet days later the newest calls are still those."""
+    before = reports.latest(hq.store._db)
+    for line in hq.lines:
+        for n in range(3 * 144):
+            line.row("line", "ready", NOW_MS + n * 10 * MINUTE_MS)
+    hq.send(NOW_MS + 72 * HOUR_MS)
+    assert reports.latest(hq.store._db) == before and len(before) > 5
+
+
 def office_of(path: Path, share_s: float = 0, now_ms: int = NOW_MS) -> Office:
     """The pages over the store at `path`, which is <somewhere>/data/hq.db, at a made-up moment."""
     office = Office(path.parent.parent, ROUTES, TABS, share_s=share_s)

@@ -345,6 +345,23 @@ def test_counts_and_states_come_with_the_rows(store: Store, place: Place) -> Non
     assert place.rows("SELECT state, words FROM store")[0][0] in ("ready", "")
 
 
+def test_a_sign_of_life_is_no_news(store: Store, place: Place) -> None:
+    """A row without words that repeats a state leaves it as it was told, since when and in which words."""
+    told = '{"words":"the SIM wants a PIN"}'
+    life = [
+        row(1, 0, "store", "0badcafe", BORN), row(2, 0, "line", "sim-pin", told), row(3, 0, "line", "sim-pin"),
+        row(4, 0, "line", "sim-pin"), row(5, 0, "line", "ready"), row(6, 0, "line", "ready"),
+        row(7, 0, "line", "sim-pin", told), row(8, 0, "line", "ready"), row(9, 0, "line", "sim-pin", told),
+    ]  # fmt: skip
+    box = Box(life)
+    one(store, box.hello())
+    for first, upto, since in ((1, 3, 2), (4, 4, 2), (5, 6, 5), (7, 9, 9)):
+        one(store, box.batch(first, upto))
+        state = life[since - 1].state
+        words = "the SIM wants a PIN" if state == "sim-pin" else ""
+        assert place.rows("SELECT state, words, state_ms - 1794000000000 FROM store") == [(state, words, since)]
+
+
 def exported(place: Place, what: str, format: export.Format = "jsonl") -> str:
     out = io.StringIO()
     assert export.run(place.folder / "hq.toml", what, format, out) == 0

@@ -131,21 +131,21 @@ def test_two_weeks_compared(stores: Stores) -> None:
     facts = fill(stores, BUSY)
     told = Given(facts.now_ms, stores[1], TARIFF)
     one, other = Slice(DAY0, DAY0 + 2), Slice(DAY0 + 3, DAY0 + 5)
-    names = ("calls", "callers", "completion", "cost", "availability")
+    names = ("calls", "callers", "completion", "cost", "sync-lag")
     changes = compare(stores[0], one, other, names, told)
     first, second = (compute(stores[0], each, names, told) for each in (one, other))
     for name, change in changes.items():
         assert (change.one, change.other) == (first[name], second[name])
     calls = changes["calls"]
     assert calls.by == (calls.other.value or 0) - (calls.one.value or 0) != 0
-    assert changes["availability"].by is None and changes["availability"].one.why
+    assert changes["sync-lag"].by is None and changes["sync-lag"].one.why
 
 
 def test_what_is_not_there_is_said(stores: Stores) -> None:
     fill(stores, BUSY)
     bare = compute(stores[0], WEEKS, METRICS, Given(streams.START_MS))
     assert bare["registered"].value is None and "desk" in bare["registered"].why
-    assert "tariff" in bare["cost"].why and bare["availability"].value is None
+    assert "tariff" in bare["cost"].why and bare["sync-lag"].value is None
     assert compute(stores[0], Slice(ward="ward 3"), ("calls",), Given(0))["calls"].why
     empty = compute(stores[0], Slice(DAY0 - 99, DAY0 - 90), METRICS, Given(0, stores[1], TARIFF))
     for name, figure in empty.items():

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sync.hq import distinct, erlang, loads, rollups
+from sync.hq import distinct, erlang, facts, loads, rollups, signs
 from sync.hq.metrics import (
     Given,
     Slice,
@@ -18,8 +18,8 @@ from sync.hq.metrics import (
     definitions,
     figures,
     formulae,
-    load,
     polls,
+    slices,
     sources,
 )
 from sync.hq.metrics.slices import Ground
@@ -99,7 +99,10 @@ MUTANTS: dict[str, tuple[object, str, Any, tuple[str, ...]]] = {
     "flagged calls left in": (asking, "ALL", asking_of("calls", without(clean=False)), ("calls",)),
     "places that are not looked at": (Ground, "area", lambda _: lambda self, asked: ("", {}), ("calls", "engagement")),
     "parts that are too small": (loads, "PARTS", lambda parts: parts * 2, ("load", "loss", "capture")),
-    "boxes that are not looked at": (load, "_PLACES", lambda _: ":district <> ''", ("loss",)),
+    "boxes that are not looked at": (slices, "PLACES", lambda _: ":district <> ''", ("loss",)),
+    "minutes of boxes that are not looked at": (slices, "PLACES", lambda _: ":district <> ''", ("availability",)),
+    "minutes of a part of the time": (asking, "ALL", asking_of("up", without(first=WEEKS.first)), ("availability",)),
+    "a box of which a part is in": (Ground, "whole_boxes", lambda _: lambda *_: None, ("availability",)),
     "losses of a part of the time": (
         polls, "_SQL", lambda sql_: sql_.replace("day >= :first AND t.day <= :last AND t.c", "day >= :last AND t.c"),
         ("referendum",)),
@@ -135,11 +138,16 @@ MUTANTS: dict[str, tuple[object, str, Any, tuple[str, ...]]] = {
 }  # fmt: skip
 
 
-LOADS: dict[str, tuple[str, Any, tuple[str, ...]]] = {  # broken while rows are taken
-    "hold times of a second": ("HOLD_S", lambda _: 1, ("load", "loss", "capture")),
+LOADS: dict[str, tuple[object, str, Any, tuple[str, ...]]] = {  # broken while rows are taken
+    "hold times of a second": (erlang, "HOLD_S", lambda _: 1, ("load", "loss", "capture")),
     "alerts that do not count": (
-        "unseen", lambda real: lambda calls, lost, recovered: real(calls, lost, 0), ("capture",)),
-    "one line for every group": ("loss", lambda real: lambda lines, carried: real(1, carried), ("loss",)),
+        erlang, "unseen", lambda real: lambda calls, lost, recovered: real(calls, lost, 0), ("capture",)),
+    "one line for every group": (erlang, "loss", lambda real: lambda lines, carried: real(1, carried), ("loss",)),
+    "a lapse of an hour": (signs, "LAPSE_S", lambda _: 3600, ("availability",)),
+    "a lapse that is a second too short": (signs, "LAPSE_S", lambda _: 599, ("availability",)),
+    "clocks that nobody trusts": (facts, "TRUSTED", lambda _: 0, ("availability",)),
+    "boots that do not matter": (signs, "hear", lambda real: lambda heard, sign: real(
+        heard and heard._replace(boot=sign[3]), sign), ("availability",)),
 }  # fmt: skip
 
 
@@ -170,9 +178,9 @@ def test_a_broken_metric_is_caught(busy: Any, broken: str, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("broken", LOADS)
 def test_a_broken_load_is_caught(busy: Any, broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    (events, _), facts, _ = busy
-    name, change, names = LOADS[broken]
+    (events, _), told, _ = busy
+    where, name, change, names = LOADS[broken]
     with pytest.raises(AssertionError), events.transaction():  # rolled back
-        monkeypatch.setattr(erlang, name, change(getattr(erlang, name)))
-        rollups.rebuild(events, facts.issues)
+        monkeypatch.setattr(where, name, change(getattr(where, name)))
+        rollups.rebuild(events, told.issues)
         told_of(busy, names)

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from sync.hq import distinct, facts, gather, hunts, loads, older, rollups, sets, sql, tables, visits, votes
+from sync.hq import alive, distinct, facts, gather, hunts, older, rollups, sets, signs, sql, tables, visits, votes
 from sync.hq.loads import Hunt
 from tests import rolling
 from tests.postgres import needs_postgres
@@ -48,6 +48,7 @@ def check(db: sql.Db, stream: Sequence[Sequence[Batch]], first: int, last: int) 
             told = distinct.distinct(db, first, last, topic=topic, area=area, clean=clean)
             assert told == rolling.obvious_callers(stream, topic, area, first, last, clean), (topic, area, clean)
     assert polled(db) == rolling.obvious_poll(stream)
+    assert {key: tuple(told.values()) for key, told in kept["service"]} == rolling.obvious_minutes(stream)  # type: ignore[misc]
     assert db.value("SELECT coalesce(sum(calls), 0) FROM tally") == len(list(rolling.rung(stream)))
     with db.transaction():
         rollups.rebuild(db, ISSUES)
@@ -129,6 +130,19 @@ def keeps_only_the_first_vote(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(votes.Polls, "caller", lambda self, issue, added, after: self._count(issue, votes.unpack(added), 1))
 
 
+def forgets_how_a_line_was(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(alive, "_heard", lambda db, boxes: {})
+
+
+def forgets_minutes_of_old_days(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(alive, "_minutes", lambda db, wanted: {})
+
+
+def takes_service_to_begin_once(patch: pytest.MonkeyPatch) -> None:
+    real = signs.changed
+    patch.setattr(signs, "changed", lambda was, now, spans: real(was._replace(first=now.first), now, spans))
+
+
 def loads_of_lines_that_stood(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(hunts, "_restood", lambda *_: set())
 
@@ -136,6 +150,7 @@ def loads_of_lines_that_stood(patch: pytest.MonkeyPatch) -> None:
 MUTANTS = (
     forgets_what_comes_late, takes_a_withheld_caller_for_one, counts_an_amended_thing_twice, flags_later,
     reads_an_amendment_as_a_thing, keeps_only_the_first_vote, loads_of_lines_that_stood,
+    forgets_how_a_line_was, forgets_minutes_of_old_days, takes_service_to_begin_once,
 )  # fmt: skip
 
 
@@ -156,7 +171,8 @@ APART, ONE_BOX = LEDGERS[1:], LEDGERS[:2]
 
 
 def race(address: str, rounds: int, pair: Sequence[rolling.Ledger] = APART) -> tuple[Picture, Picture]:
-    """Two receivers with a ledger each take calls of the same callers at the same time; the roll-ups, and rebuilt."""
+    """Two receivers with a ledger each take calls of the same callers, and signs of life, at the same time; the
+    roll-ups, and rebuilt."""
     failed: list[BaseException] = []
 
     def receive(ledger: rolling.Ledger) -> None:
@@ -166,9 +182,13 @@ def race(address: str, rounds: int, pair: Sequence[rolling.Ledger] = APART) -> t
                 for turn in range(rounds):
                     at_ms = 1_700_000_000_000 + (turn * 5 + ledger.id // 3) % 7 * rolling.DAY_MS
                     rows = [
-                        (turn * 20 + n, 0, "call", "b1", at_ms, at_ms, 3, ("yes", "water")[ledger.id // 3],
+                        (turn * 25 + n, 0, "call", "b1", at_ms, at_ms, 3, ("yes", "water")[ledger.id // 3],
                          f"+91{(n * 7 + turn) % 25:03}", "national", "missed", 0, "")
                         for n in range(1, 21)
+                    ]  # fmt: skip
+                    rows += [
+                        (turn * 25 + n, 0, "line", "b1", at_ms + later, at_ms + later, 3, "", "", "", "ready", 0, "")
+                        for n, later in zip(range(21, 26), range(ledger.id * 60_000, 3_000_000, 600_000), strict=True)
                     ]  # fmt: skip
                     rolling.take(mine, kept, [[(ledger, rows)]])
         except BaseException as error:
@@ -198,20 +218,26 @@ def test_two_receivers_of_the_same_callers(request: pytest.FixtureRequest, pair:
 
 
 @needs_postgres
+@pytest.mark.parametrize(
+    ("room", "name", "tables_"), [(Hunt, "day", ["load"]), (alive, "_minutes", ["uptime", "service"])]
+)
 def test_the_race_finds_a_box_that_nobody_holds(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, room: Any, name: str, tables_: list[str]
 ) -> None:
-    both = threading.Barrier(2, timeout=60)
+    both, real = threading.Barrier(2, timeout=60), getattr(room, name)
 
-    def at_once(self: Hunt, day: int, real: Callable[[Hunt, int], loads.Day] = Hunt.day) -> loads.Day:
+    def at_once(*given: Any) -> Any:
+        """What was looked up is held until the other one has looked, too."""
+        found = real(*given)
         if threading.current_thread() is not threading.main_thread():  # which rebuilds, alone
             both.wait()
-        return real(self, day)
+        return found
 
-    monkeypatch.setattr(Hunt, "day", at_once)
-    monkeypatch.setattr(hunts, "_HOLD", "SELECT CAST(:boxes AS text[])")
+    monkeypatch.setattr(room, name, at_once)
+    monkeypatch.setattr(rollups, "_HOLD", "SELECT CAST(:boxes AS text[])")
     kept, anew = race(request.getfixturevalue("postgres").database(), 10, ONE_BOX)
-    assert kept["load"] != anew["load"]
+    for table in tables_:
+        assert kept[table] != anew[table], table
 
 
 @needs_postgres

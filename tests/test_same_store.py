@@ -14,11 +14,17 @@ from sync import wire
 from sync.hq.pgstore import PgStore
 from tests.hqs import Place, place_of
 from tests.postgres import needs_postgres
-from tests.test_hq_store import NOW, SAID, Box, unreadable
+from tests.test_hq_store import NOW, Box, row, unreadable
+from tests.test_hq_store import SAID as TALKED
 
 pytestmark = needs_postgres
 
 CALLS = list(voters.rows(40, replies=True))
+SAID = [
+    *TALKED,
+    *(row(len(TALKED) + n, 0, "line", state)._replace(mono_ms=n * 400_000, at_ms=NOW - 9_000_000 + n * 400_000)
+      for n, state in enumerate(("ready", "ready", "no-sim", "ready", "no-network", "no-network"), 1)),
+]  # fmt: skip
 SOUND = bytes(range(256)) * 40
 TABLES = {
     "event": "SELECT * FROM event ORDER BY store_id, seq",
@@ -26,6 +32,9 @@ TABLES = {
     "box": "SELECT * FROM box ORDER BY box",
     "hourly": "SELECT * FROM hourly ORDER BY store_id, campaign, hour_ms",
     "grievance": "SELECT * FROM grievance ORDER BY store_id, seq",
+    "sign": "SELECT * FROM sign ORDER BY store_id",
+    "uptime": "SELECT * FROM uptime ORDER BY district, box, day",
+    "service": "SELECT * FROM service ORDER BY day, district, box",
     "ordered": "SELECT * FROM ordered ORDER BY box, number",
     "recording_file": "SELECT * FROM recording_file ORDER BY store_id, seq",
     "alarm": "SELECT box, store, kind, words, times, first_ms, last_ms FROM alarm ORDER BY box, store, kind",

@@ -137,6 +137,8 @@ def test_a_query_can_be_copied(live: Stores, tmp_path: Path) -> None:
         assert plain.execute(texts["callers"]).fetchone()[1] == figures["callers"] > 3
         goals, talked, reached = plain.execute(texts["completion"]).fetchone()[1:]
         assert goals / (talked + reached) == figures["completion"]
+        up, served = plain.execute(texts["availability"]).fetchone()[1:]
+        assert 0 < up / served == figures["availability"] < 1
         by_day = plain.execute("SELECT day, sum(calls) FROM calls_by_day GROUP BY 1 ORDER BY 1").fetchall()
         assert sum(calls for _, calls in by_day) == figures["calls"]
         assert by_day[0][0] == "2026-11-23"

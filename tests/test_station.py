@@ -199,6 +199,65 @@ def test_headquarters_learns_of_a_changed_state_but_not_of_every_flap(rig: MakeR
     assert told[0] == "ready" and "no-port" in told and len(told) <= 9
 
 
+def signs(line: Rig) -> list[tuple[object, ...]]:
+    """State, extra and monotonic second of each row about the line."""
+    return [(row[10], row[12], round(row[4] / 1000)) for row in line.rows("line")]  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("clock", [0, 3])
+def test_a_state_that_stays_is_told_again_every_ten_minutes_without_words(rig: MakeRig, clock: int) -> None:
+    line = rig()
+    line.clock = clock
+    assert line.station is not None
+    line.run(1900)
+    (state, _, began), *again = signs(line)
+    assert state == "ready" and again == [("ready", "", began + 600 * n) for n in (1, 2, 3)]
+    line.station.disconnected(line.stamp(), "no-port", "gone")
+    line.run(1300)
+    assert [(state, about) for state, about, _ in signs(line)[4:]] == [
+        ("no-port", '{"words":"gone"}'), ("no-port", ""), ("no-port", ""),
+    ]  # fmt: skip
+
+
+def test_a_line_wakes_up_for_its_sign_of_life_and_only_once(rig: MakeRig) -> None:
+    line = rig()
+    assert line.station is not None
+    line.station.disconnected(line.stamp(), "no-port", "gone")  # nothing else is due then
+    line.station.tick(line.stamp())
+    line.run(61)  # bad news may wait for its minute
+    assert [row[10] for row in line.rows("line")] == ["ready", "no-port"]
+    for n in range(3, 6):
+        due = line.station.deadline()
+        assert due is not None and line.now + 500 < due < line.now + 601
+        line.now = due + 0.001
+        line.station.tick(line.stamp())
+        assert len(line.rows("line")) == n
+
+
+def test_nobody_who_rings_waits_for_a_sign_of_life(rig: MakeRig) -> None:
+    line = rig(clip_s=2.0)
+    assert line.station is not None
+    station = line.station
+    line.run(station._sign_at - line.now - 0.1)
+    told, busy = len(line.rows("line")), []
+    line.committed = lambda rig: busy.append(station.call.busy and len(rig.rows("line")) > told)
+    line.sim.dial(VOTER, line.now, patience_s=6)
+    line.run(0.15)
+    assert station.call.busy and station.now > station._sign_at and len(line.rows("line")) == told
+    line.run(60)
+    assert len(line.rows("line")) == told + 1 and busy and True not in busy
+
+
+def test_a_modem_that_is_woken_up_for_ever_is_told(rig: MakeRig) -> None:
+    line = rig()
+    assert line.station is not None
+    began = signs(line)[0][2]
+    line.station.connected_now = False
+    line.station.condition.state = "starting"
+    line.run(1300)
+    assert signs(line)[1:] == [("starting", '{"operator":"Vi India"}', began + 660), ("starting", "", began + 1260)]
+
+
 def test_settings_are_sent_again_every_ten_minutes(rig: MakeRig) -> None:
     line = rig()
     line.sim.seen.clear()

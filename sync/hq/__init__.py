@@ -9,8 +9,9 @@ store.py      that, written to SQLite                 pgstore.py  and to Postgre
 schema.py     the events store's tables, as numbered migrations          deskstore.py  the desk's
 recordings.py sound, on files                         news.py     what new rows say to the first page
 rollups.py    what the pages read in place of events, kept in the transaction of the rows
-              facts.py says what each counter means; pure beside it: gather talks visits votes acts; tables.py has
-              them, sets.py writes them, older.py looks back, distinct.py counts callers, issues.py names referendums
+              facts.py says what each counter means; pure beside it: gather talks visits votes acts loads signs;
+              hunts.py and alive.py work out anew what is told of boxes; tables.py has them, sets.py writes them,
+              older.py looks back, distinct.py counts callers, issues.py names referendums
 metrics/      every figure: its definition, its query, its value for a slice, a breakdown, two periods
 fraud.py      flags, never deletions
 reports.py voices.py looks.py   the first page's questions              views/   its words and drawings, pure

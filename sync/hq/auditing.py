@@ -38,6 +38,9 @@ _CALLS = (
     " sum(t.reached) AS reached, sum(t.sent) AS sms_sent, sum(t.received) AS sms_received, sum(t.recordings) AS"
     " recordings, sum(t.cases) AS cases, sum(t.optouts) AS opt_outs FROM tally AS t JOIN place AS p USING (store_id)"
 )
+_WINDOW = (
+    "SELECT min(day) AS first, max(day) AS last FROM (SELECT day FROM tally UNION SELECT day FROM service) AS t"
+)
 _DAY = "date(t.day * 86400, 'unixepoch')"
 
 
@@ -98,7 +101,7 @@ def explain(out: Db, mark: str, given: Given, hidden: str | None = None) -> int:
         out.build(f"CREATE VIEW {name} AS {select}")
     asked = Slice()
     figures = compute(out, asked, METRICS, given)
-    window = out.row("SELECT min(day) AS first, max(day) AS last FROM tally") or {}
+    window = out.row(_WINDOW) or {}
     if window.get("first") is not None:  # the queries say which days they are of
         asked = replace(asked, first=window["first"], last=window["last"])
     asks = [

@@ -39,7 +39,10 @@ Nodes (`node_tally`, by step): enter, heard, key, invalid, no-input, speech, end
 Rule 56 (`flagged`, `visits`): a caller with more than ten calls rung on one local day, wherever; her calls of that day.
 Engagement (`acts`): offered is an answered talk, or a letter ever sent; acted is a step `key`, a message in, a yield,
 or a listen_50; by caller and campaign, counted in the cell of the first offer.
-Lines (`line_state`): each row of kind line.
+Signs (`signs`): first rows of kind line, believed under a trusted clock. From one that says ready its line is up until
+the ledger's next sign, at most 660 s later in the same boot. In `service`, by box, district and its local day:
+  up                          minutes (UTC, of at_ms) in any part of which a line of the box was up, of those served
+  served                      minutes from the box's first believed sign to its newest one, without that one's minute
 Votes (`votes`): answer rows but the no to a consent (no issue of its own: value `no`, issue the node's id), and calls
 rung on a campaign that is one option of an issue.
 """
@@ -60,6 +63,7 @@ OURS = ("called-back", "unreached")
 NUMBERED = ("international", "national")
 THINGS = ("call", "message", "recording", "case")  # kinds whose amendments change what they add
 SPOKEN_MS = 1000
+TRUSTED = 2  # a box's clock quality from which its time may be believed
 QUARTER_MS, HOUR_MS, DAY_MS = 900_000, 3_600_000, 86_400_000
 C = {name: place for place, name in enumerate(tables.TALLY)}
 EPOCH = datetime(1970, 1, 1)

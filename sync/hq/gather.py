@@ -59,7 +59,8 @@ class Gathered:
         self.things: dict[Key, list[WireRow]] = {}  # begun in this transaction
         self.late: dict[Key, list[WireRow]] = {}  # amendments of calls counted on the spot, and of older things
         self.talks: dict[Key, list[WireRow]] = {}
-        self.written: dict[str, list[tuple[object, ...]]] = {}  # table -> rows of things that do not change
+        self.signs: dict[int, list[WireRow]] = {}  # store -> first rows of kind line
+        self.written: dict[str, list[tuple[object, ...]]] = {}  # table -> rows that are put there as they are
         self._quarters: dict[tuple[str, int], tuple[int, int]] = {}  # zone, quarter -> day, hour
 
     # -------------------------------------------------------------------------------- counting
@@ -147,8 +148,7 @@ class Gathered:
         elif kind in ("answer", "consent", "optout"):
             self._word(place, row)
         elif kind == "line":
-            said = (*key, self.when(place, row[5])[0], row[5], row[6], row[10])
-            self.written.setdefault("line_state", []).append(said)
+            self.signs.setdefault(place.store_id, []).append(row)
         if kind == "step" or (kind in talks.LEFT and not row[1]):
             call = facts.whole(facts.told(row[12]), "call")
             if 0 < call < row[0]:

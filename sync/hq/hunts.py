@@ -1,11 +1,10 @@
 """One transaction's hunt groups: their loads as they were and as they will be (`loads`), looked up and worked out anew.
 
 Rules of this room
-- It works before the transaction writes `tally` and behind `place`: what is there is how it was, and what the rows add
-  is put on top. So what goes into the sums of all places is exactly what has changed.
+- It works before the transaction writes `tally`, behind `place`, and when the boxes are held: what is there is how it
+  was, and what the rows add is put on top. So what goes into the sums of all places is exactly what has changed.
 - A group is worked out anew on the days on which calls were added to it; and on all its days, when a line begins to
   stand for its campaign or no longer does.
-- Lines of one box may be written by two receivers, if somebody has made a mistake: the box is held until the end.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from sync.hq.gather import Gathered, Place
 from sync.hq.loads import Group, Hunt
 from sync.hq.sql import Db
 
-_HOLD = "SELECT box FROM box WHERE box = ANY(:boxes) ORDER BY box FOR UPDATE"
 _PLACES = (
     "SELECT place.store_id, place.box, place.line, place.district, place.campaign, place.began"
     " FROM ({given}) AS wanted CROSS JOIN place WHERE place.box = wanted.box"
@@ -64,8 +62,6 @@ def work_out(db: Db, got: Gathered, places: Mapping[int, Place], were: Mapping[i
     boxes = {places[number].box for number in {key[0] for key in grown} | moved}
     if not boxes:
         return Worked([], {})
-    if db.kind == "postgresql":
-        db.rows(_HOLD, boxes=sorted(boxes))
     rows = sets.fetch(db, _PLACES, {"box": "TEXT"}, {(box,) for box in boxes})
     after = {row.pop("store_id"): Seat(**row) for row in rows}
     before = {number: one for number, one in {**after, **were}.items() if number in were or number not in places}

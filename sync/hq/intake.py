@@ -21,9 +21,8 @@ from typing import Protocol
 
 from edge.events import GENESIS, told
 from sync import wire
+from sync.hq.facts import TRUSTED as TRUSTED  # part of this room's face
 from sync.hq.people import erasure
-
-TRUSTED = 2  # a box's clock quality from which its time may be believed
 
 _blake2b = hashlib.blake2b
 

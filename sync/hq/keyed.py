@@ -28,7 +28,7 @@ NAMES = frozenset({
     "boot",
 })  # fmt: skip
 BLANKED = frozenset({"text", "note"})
-MARKS = frozenset({"marks"})  # days, ledgers, small numbers of campaigns, options: written by the roll-ups alone
+MARKS = frozenset({"marks", "spans"})  # days, minutes, ledgers, small numbers: written by the roll-ups alone
 
 # fields of `extra` that figures are made of; all others go
 _WHOLE = frozenset({

@@ -33,6 +33,7 @@ _MESSAGE = {"sent": 3, "delivered": 4, "failed": 5}
 _NAMED = (
     "UPDATE store SET number = :number, campaign = :campaign, channel = :channel, language = :language WHERE id = :id"
 )
+_SAID = "UPDATE store SET state = :state, words = :words, state_ms = :at_ms WHERE id = :id"
 _ORDERED = "INSERT INTO ordered VALUES (:box, :number, :state, :why, :at_ms) ON CONFLICT (box, number) DO NOTHING"
 _AT_ONCE = 200  # rows that are looked up by one statement
 
@@ -46,6 +47,7 @@ class News:
         self._db = db
         self._hours: dict[tuple[int, str, int], list[int]] = {}
         self._letters: dict[Thing, str] = {}  # campaigns of messages that this transaction brings
+        self._states: dict[int, str] = {}  # what each line said last in this transaction
         self._later: list[tuple[Thing, int, int]] = []  # a message's fate: whose, the hour, which count
         self.answered: list[tuple[str, int]] = []
 
@@ -104,11 +106,12 @@ class News:
             names = {name: _text(said, name) for name in ("number", "campaign", "channel", "language")}
             ledger.campaign, ledger.language = names["campaign"], names["language"]
             self._db.run(_NAMED, names, id=ledger.id)
-        else:
-            self._db.run(
-                "UPDATE store SET state = :state, words = :words, state_ms = :at_ms WHERE id = :id",
-                state=row[10], words=_text(said, "words"), at_ms=row[5], id=ledger.id,
-            )  # fmt: skip
+            return
+        again = not row[12]  # a sign of life says nothing new: since when, and in which words, stands already
+        if not (again and self._states.get(ledger.id) == row[10]):
+            statement = f"{_SAID} AND state <> :state" if again else _SAID
+            self._db.run(statement, state=row[10], words=_text(said, "words"), at_ms=row[5], id=ledger.id)
+        self._states[ledger.id] = row[10]
 
     def _ordered(self, box: str, row: wire.WireRow) -> None:
         """A box answered an order of ours; its first answer counts."""

@@ -106,10 +106,13 @@ _OPTIONS = (
     "SELECT DISTINCT p.box, t.campaign FROM day_tally AS t JOIN place AS p ON p.store_id = t.store_id"
     " WHERE t.campaign IN (SELECT campaign FROM part)"
 )
-_LATEST = """
+# Behind a call there can be a sign of life for every ten minutes that have passed since; of a week at most.
+_SIGNS = """CASE WHEN s.as_of_ms - s.last_call_ms BETWEEN 0 AND 604800000
+    THEN (s.as_of_ms - s.last_call_ms) / 600000 ELSE 0 END"""
+_LATEST = f"""
 SELECT s.box, s.line, e.campaign, e.at_ms, e.caller, e.caller_kind
 FROM (SELECT * FROM store WHERE last_call_ms IS NOT NULL ORDER BY last_call_ms DESC LIMIT 12) AS s
-JOIN event AS e ON e.store_id = s.id AND e.seq > s.hwm - 60
+JOIN event AS e ON e.store_id = s.id AND e.seq > s.hwm - 60 - {_SIGNS}
 WHERE e.kind = 'call' AND e."of" = 0 AND e.state NOT IN ('called-back', 'unreached') ORDER BY e.at_ms DESC LIMIT 8
 """
 

@@ -13,7 +13,8 @@ Rules of this room
   rows are held, and not on the batches in which they came: `rebuild` gives the same ones.
 - Marks (callers, acts, votes) are appended in one statement that holds their row and tells what was there: no count is
   read, changed and written back.
-- One transaction at a time writes rows of one ledger; whoever keeps the events sees to that.
+- One transaction at a time writes rows of one ledger; whoever keeps the events sees to that. Lines of one box may be
+  written by two receivers, if somebody has made a mistake: what is told of a box is worked out while it is held.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from dataclasses import dataclass
 from operator import add
 from typing import Any, Protocol
 
-from sync.hq import acts, facts, gather, hunts, sets, tables, votes
+from sync.hq import acts, alive, facts, gather, hunts, sets, tables, votes
 from sync.hq.gather import Gathered, Issues, Place
 from sync.hq.older import ROW, Things
 from sync.hq.sql import Db
@@ -38,6 +39,7 @@ WINDOW, PAGE = 20_000, 200  # rows replayed at once; of one ledger in turn
 _ENGAGED, _FRESH = len(tables.TALLY), len(tables.TALLY) + 2  # columns of `box_tally`, behind its key
 _WIDTH = len(tables.TALLY) + len(tables.BOX)
 
+_HOLD = "SELECT box FROM box WHERE box = ANY(:boxes) ORDER BY box FOR UPDATE"
 _PLACES = "SELECT place.* FROM ({given}) AS wanted CROSS JOIN place WHERE place.store_id = wanted.store_id"
 
 
@@ -112,7 +114,10 @@ class Rollups:
         now = [gather.values(place) for place in places.values()]
         sets.put(self._db, "place", (row for row in now if row[0] in self._new or row != were[row[0]]))
         self._new.clear()
+        if self._db.kind == "postgresql":
+            self._db.rows(_HOLD, boxes=sorted({place.box for place in places.values()}))
         loads = hunts.work_out(self._db, got, places, seats)
+        got.written |= alive.work_out(self._db, got, places)
         pairs = self._visits(got, numbers)
         self._acts(got, numbers)
         self._polls(got)

@@ -236,13 +236,24 @@ CREATE TABLE optout (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX optout_day ON optout (day);
 CREATE INDEX optout_at ON optout (at_ms);
--- What a line said of itself, whenever that changed: `ready`, or why not. For availability.
-CREATE TABLE line_state (
-    store_id INTEGER NOT NULL, seq INTEGER NOT NULL, day INTEGER NOT NULL, at_ms INTEGER NOT NULL,
-    clock INTEGER NOT NULL, state TEXT NOT NULL, PRIMARY KEY (store_id, seq)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX line_state_at ON line_state (store_id, at_ms);
 CREATE INDEX optout_caller ON optout (caller);
+
+-- What the signs of life of a ledger have told so far (`signs`): the newest one, is the line up from then on, and the
+-- minutes since 1970 of the first and the newest one that is believed.
+CREATE TABLE sign (
+    store_id INTEGER PRIMARY KEY, boot TEXT NOT NULL, mono_ms INTEGER NOT NULL, at_ms INTEGER NOT NULL,
+    up INTEGER NOT NULL, first INTEGER, newest INTEGER
+) STRICT;
+-- The minutes of a day, both UTC, in which a line of a box was up, as "first-last first-last". No page reads them.
+CREATE TABLE uptime (
+    district TEXT NOT NULL, box TEXT NOT NULL, day INTEGER NOT NULL, spans TEXT NOT NULL,
+    PRIMARY KEY (district, box, day)
+) STRICT, WITHOUT ROWID;
+-- Minutes of a box in a day: of service, and of these up.
+CREATE TABLE service (
+    day INTEGER NOT NULL, district TEXT NOT NULL, box TEXT NOT NULL, up INTEGER NOT NULL DEFAULT 0,
+    served INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (day, district, box)
+) STRICT, WITHOUT ROWID;
 """
 
 ALL = tuple(re.findall(r"CREATE TABLE (\w+)", DDL))  # in the order in which a transaction writes them

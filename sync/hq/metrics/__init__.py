@@ -2,7 +2,7 @@
 
     formulae      intervals, Erlang's B, percentiles; pure
     slices        what is asked about, and how it becomes SQL; what cannot be answered
-    sources       the SELECT of every counter      load, polls, conversion: those that need more than a sum
+    sources       the SELECT of every counter      load, service, polls, conversion: others
     figures       how counters become a figure; pure
     definitions   METRICS: the table of all, with meaning and formula
     hush          what is hidden before a poll; pure

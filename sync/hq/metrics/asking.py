@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sync.hq import silence
-from sync.hq.metrics import conversion, hush, load, polls
+from sync.hq.metrics import conversion, hush, load, polls, service
 from sync.hq.metrics.definitions import METRICS
 from sync.hq.metrics.figures import About, Figure
 from sync.hq.metrics.hush import Hush
@@ -24,7 +24,7 @@ from sync.hq.silence import Window
 from sync.hq.sql import Db, Row
 from sync.hq.tariff import Tariff
 
-ALL: tuple[Source, ...] = (*SOURCES, load.SOURCE, load.BUSIEST, polls.SOURCE)
+ALL: tuple[Source, ...] = (*SOURCES, load.SOURCE, load.BUSIEST, polls.SOURCE, service.SOURCE)
 _OWNER = {counter: source for source in ALL for counter in source.counters}
 _AT_THE_DESK = "SELECT store_id, seq, state, contacted_ms FROM desk_thing WHERE kind = 'case' AND version > 0"
 _UNFLAGGED = ("calls", "numbered", "callers", "newly", *conversion.GOALS)

@@ -42,10 +42,6 @@ def _referendum(c: Counters, about: About) -> Figure:
     return Figure(n=sum(one.voters for one in found), rows=found, why="" if found else "nobody voted")
 
 
-_NO_ALIVE = (
-    "boxes send when a line's state changes, and nothing while they have no power: minutes of service cannot be told"
-)
-
 METRICS: dict[str, Metric] = {metric.name: metric for metric in (
     Metric(
         "calls", "Calls",
@@ -249,8 +245,12 @@ METRICS: dict[str, Metric] = {metric.name: metric for metric in (
     ),
     Metric(
         "availability", "Availability",
-        f"Minutes with at least one SIM registered and the box at work / minutes of service. No figure: {_NO_ALIVE}.",
-        "share", (), figures.none(_NO_ALIVE),
+        "Minutes with at least one SIM registered and the box at work / minutes of service, of all boxes together. A "
+        "line says how it is when that changes, and every 600 s: from a `ready` under a trusted clock it was up until "
+        "its next word, if that came within 660 s and before the box was started anew; else nobody knows, and nothing "
+        "counts. Service: from the first to the newest word of any line of a box; what comes after that is not known "
+        "yet.",
+        "share", ("up", "served"), figures.ratio("up", "served", "no line has said for a minute how it is"),
     ),
     Metric(
         "sync-lag", "Behind",

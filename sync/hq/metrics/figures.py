@@ -195,7 +195,3 @@ def lag(c: Counters, about: About) -> Figure:
     if None in c["marks"]:
         return Figure(n=c["unsent"], why="a line has never been complete here")
     return Figure(max(0, about.now_ms - min(c["marks"])) / 1000, c["unsent"])
-
-
-def none(why: str) -> Make:
-    return lambda _, __: Figure(why=why)

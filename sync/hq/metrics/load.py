@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sync.hq import loads
-from sync.hq.metrics.slices import Cannot, Ground, Query, Slice, not_told
+from sync.hq.metrics.slices import Ground, Query, Slice, not_told
 from sync.hq.metrics.sources import Groups, Rename, Source, everywhere
 from sync.hq.sql import Row
 
@@ -24,7 +24,6 @@ _SUMS, _PARTS = ("own", "told", "blocked", "unseen"), ("blocked", "unseen")
 LOST = (
     "(2 * CAST(sum(t.blocked) AS BIGINT) + CAST(sum(t.own) AS BIGINT)) / nullif(2 * CAST(sum(t.own) AS BIGINT), 0)"
 )
-_PLACES = "(t.district, t.box) IN (SELECT p.district, p.box FROM place AS p WHERE {area})"
 _HOURS = """
 WITH cell AS (
     SELECT p.district, p.box, p.line, t.campaign, t.day, t.hour, sum(t.calls) AS calls, sum(t.recovered) AS recovered,
@@ -53,26 +52,8 @@ def _key(ground: Ground, asked: Slice, by: str) -> str:
     asked.only("loads of lines")
     if by not in _KEYS:
         raise not_told("loads of lines", by)
-    if asked == asked.everywhere:
-        return _KEYS[by]
-    inside = ground.stores(asked)
-    boxes = {_box(ground, number) for number in inside}
-    if any(number not in inside and _box(ground, number) in boxes for number in ground.places):
-        raise Cannot("the lines of a box share its load: choose whole boxes")
+    ground.whole_boxes(asked, "the lines of a box share its load: choose whole boxes")
     return _KEYS[by]
-
-
-def _box(ground: Ground, number: int) -> tuple[str, str]:
-    place = ground.places[number]
-    return place["district"], place["box"]
-
-
-def _where(ground: Ground, asked: Slice) -> Query:
-    """The conditions over `load`, which knows boxes and no ledgers, or over `all_load`."""
-    area, values = ground.area(asked)
-    all_places = ground.where(asked.everywhere)
-    terms = [all_places.sql, *([_PLACES.format(area=area)] if area else [])]
-    return Query(" AND ".join(terms), all_places.values | values)
 
 
 def _hours_of(ground: Ground, asked: Slice) -> Query:
@@ -84,7 +65,7 @@ def _ask(ground: Ground, asked: Slice, by: str, _: tuple[str, ...]) -> Query:
     key, all_places = _key(ground, asked, by), everywhere(asked, by)
     if by == "hour" and not all_places:
         return _hours_of(ground, asked)
-    where = _where(ground, asked)
+    where = ground.where_boxes(asked)
     sums = ", ".join(f"sum(t.{name}) AS {name}" for name in _SUMS)
     table = "all_load" if all_places else "load"
     return Query(f"SELECT {key} AS key, {sums}\nFROM {table} AS t\nWHERE {where.sql}\nGROUP BY 1", where.values)
@@ -115,7 +96,7 @@ def _ask_busiest(ground: Ground, asked: Slice, by: str, _: tuple[str, ...]) -> Q
     key = _key(ground, asked, by)
     if by == "hour":
         return _hours_of(ground, asked)
-    where = _where(ground, asked)
+    where = ground.where_boxes(asked)
     return Query(
         f"SELECT {key} AS key, max(t.busiest) AS busiest\nFROM load AS t\nWHERE {where.sql}\nGROUP BY 1", where.values
     )

@@ -18,6 +18,7 @@ from sync.hq.sql import Db, Row
 
 AREAS = ("line", "box", "channel", "district")  # the narrowest first
 BY = ("campaign", "issue", "tag", "district", "ward", "box", "line", "channel", "language", "hour", "day")
+PLACES = "(t.district, t.box) IN (SELECT p.district, p.box FROM place AS p WHERE {area})"
 EVER = (-999_999, 999_999)  # days; before the first there is `visits.NEVER`
 
 
@@ -103,6 +104,22 @@ class Ground:
             terms.append(f"{alias}.store_id IN (SELECT p.store_id FROM place AS p WHERE {area})")
         return Query(" AND ".join(terms), values | more)
 
+    def where_boxes(self, asked: Slice) -> Query:
+        """The same over a table `t` that knows boxes and no ledgers, or over one of all places."""
+        area, values = self.area(asked)
+        all_places = self.where(asked.everywhere)
+        terms = [all_places.sql, *([PLACES.format(area=area)] if area else [])]
+        return Query(" AND ".join(terms), all_places.values | values)
+
+    def whole_boxes(self, asked: Slice, why: str) -> None:
+        """Refuse a slice that holds only some lines of a box."""
+        if asked == asked.everywhere:
+            return
+        inside = self.stores(asked)
+        boxes = {_box(self.places[number]) for number in inside}
+        if any(number not in inside and _box(place) in boxes for number, place in self.places.items()):
+            raise Cannot(why)
+
     def topic(self, asked: Slice, column: str, values: dict[str, object]) -> str:
         """The condition that a column holds one of the slice's campaigns; "" when all are in."""
         terms = []
@@ -170,6 +187,10 @@ def ground(db: Db, wards: Mapping[str, str] | None = None) -> Ground:
 def whole(area: str, name: str) -> Slice:
     """All of a district, box, line or channel."""
     return Slice(**{area: name})  # type: ignore[arg-type]
+
+
+def _box(place: Row) -> tuple[str, str]:
+    return place["district"], place["box"]
 
 
 def area_of(place: Row, name: str) -> str:

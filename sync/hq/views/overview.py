@@ -226,7 +226,7 @@ def _state(box: dict[str, Any], now_ms: int, alarmed: bool, deaf: bool, _: Tell)
 
 
 def _line(line: reports.Ledger, now_ms: int) -> words.Said:
-    """A line's last word; how long ago it was says nothing, for a line speaks up only when its state changes."""
+    """A line's last word; how long ago it was says nothing, for headquarters keeps when a state began."""
     return words.line_said({"name": line.line, "state": line.state, "updated_ms": now_ms}, now_ms)
 
 
