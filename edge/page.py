@@ -13,15 +13,12 @@ import asyncio
 import contextlib
 import json
 import os
-import signal
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from jinja2 import Environment, FileSystemLoader
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -31,7 +28,8 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from edge import config, status, words
-from edge.gate import Gate, address, split
+from edge.gate import Gate, split
+from edge.serving import serve
 
 HERE = Path(__file__).parent
 BEAT_S = 3.0
@@ -182,19 +180,3 @@ def run(config_path: str | Path) -> int:
     pulse = box.data / "state" / "page.json"
     app = application(lambda: status.snapshot(box), host, pulse=pulse)
     return serve(app, host, port, f"{config_path}: page.listen")
-
-
-def serve(app: Gate, host: str, port: int, named: str) -> int:
-    """Serve `app` until a signal. `named` says in an error which setting chose the port; port 0 takes a free one."""
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, server_header=False, http="h11"))
-    try:
-        ears = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as why:
-        print(f"{named}: cannot listen on {host}:{port}: {why.strerror}; allowed: a free port", file=sys.stderr)
-        return 1
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: setattr(server, "should_exit", True))  # early; uvicorn takes them over
-    with ears:
-        print(f"page: {address(host, ears.getsockname()[1])}", flush=True)
-        server.run(sockets=[ears])
-    return 0

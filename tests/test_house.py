@@ -32,7 +32,7 @@ CONDUCT = {"edge.errands", "edge.letters", "edge.outbox", "edge.station", "edge.
 MACHINE = {
     "edge.clock", "edge.port", "edge.ledger", "edge.line", "edge.supervise", "edge.box", "edge.status", "edge.export",
     "edge.page", "edge.__main__", "edge.recordings", "edge.orders", "edge.audio", "edge.voice", "edge.prompts",
-    "edge.speaking", "edge.recognise",
+    "edge.speaking", "edge.recognise", "edge.serving",
 }  # fmt: skip
 ROAD = {
     "sync.book", "sync.broker", "sync.courier", "sync.mqtt", "sync.pace", "sync.parcels", "sync.takes", "sync.uplink",
@@ -49,13 +49,14 @@ MAY: dict[str, set[str]] = {
     "edge.port": set(),
     "edge.supervise": set(),
     "edge.clock": {"edge.events"},
+    "edge.serving": {"edge.gate"},
     "edge.ledger": {"edge.events", "edge.rules"},
     "sync": set(),
     "sync.wire": {"sync.columns"},
     **dict.fromkeys(ROAD, {"edge.clock", "edge.config", "edge.events", "edge.ledger", "sync.wire"} | FILES | ROAD),
     "sync.takes": {"edge.recordings", "sync.book"},
     "sync.uplink": {"edge.clock", "edge.config", "edge.events", "edge.ledger", "sync.wire", "sync.orders"} | ROAD,
-    "sync.hq": WORDS | PURE | FILES | {"edge", "sync.wire", "sync.mqtt", "sync.hq"},
+    "sync.hq": WORDS | PURE | FILES | {"edge", "edge.serving", "sync.wire", "sync.mqtt", "sync.hq"},
 }
 # What a room that decides must not even import.
 FORBIDDEN = {"os", "time", "socket", "select", "serial", "sqlite3", "threading", "asyncio", "subprocess", "random"}

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import gc
-import signal
-import socket
 import sqlite3
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-import uvicorn
-
 from edge.gate import Gate, address, split
+from edge.serving import serve
 from sync.hq import orders, silence, sql, stores
 from sync.hq.config import HqConfig
 from sync.hq.desk import wave
@@ -69,21 +66,3 @@ def calendar(hq: HqConfig, now_ms: int) -> None:
     with stores.desk(hq) as desk, desk.transaction():
         if now != (desk.value(last, did=CALENDAR) or silence.told(())):
             audit.append(desk, now_ms, orders.who(), "console", CALENDAR, "hq.toml", now)
-
-
-def serve(app: Gate, host: str, port: int, named: str) -> int:
-    """Serve `app` until a signal. `named` says in an error which setting chose the port; port 0 takes a free one."""
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, server_header=False, http="h11",
-                                           proxy_headers=False))  # fmt: skip
-    # whom a proxy speaks for is decided in sync.hq.doors.signin
-    try:
-        ears = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as why:
-        print(f"{named}: cannot listen on {host}:{port}: {why.strerror}; allowed: a free port", file=sys.stderr)
-        return 1
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: setattr(server, "should_exit", True))  # early; uvicorn takes them over
-    with ears:
-        print(f"page: {address(host, ears.getsockname()[1])}", flush=True)
-        server.run(sockets=[ears])
-    return 0

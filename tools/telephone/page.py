@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-import socket
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -32,6 +31,7 @@ from starlette.staticfiles import StaticFiles
 import edge
 from edge.dialogue import KEYS
 from edge.gate import Gate, address
+from edge.serving import listen
 from tools.telephone.exchange import LETTER_MOST, SPEECH_MOST, About, Exchange, Leg, Phone, Refused
 
 HERE = Path(__file__).parent
@@ -216,7 +216,7 @@ class Served:
     def __init__(self, exchange: Exchange, title: str, links: Mapping[str, str], port: int = 0) -> None:
         """Raises OSError when the port is taken."""
         self._exchange = exchange
-        self._ears = socket.create_server((LOOPBACK, port))
+        self._ears = listen(LOOPBACK, port)
         self.address = address(LOOPBACK, self._ears.getsockname()[1])
         app = application(exchange, title, links)
         how = uvicorn.Config(app, log_config=None, access_log=False, server_header=False, http="h11", lifespan="off",
