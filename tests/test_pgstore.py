@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from psycopg import errors
@@ -12,6 +14,7 @@ from psycopg import errors
 from bench import voters
 from sync import wire
 from sync.hq import pgstore, sql, stores
+from sync.hq.intake import Ledger
 from sync.hq.pgstore import DAY_MS, PgStore
 from tests.hqs import Place, place_of
 from tests.postgres import needs_postgres
@@ -151,6 +154,17 @@ def test_two_receivers_on_the_same_shards_keep_every_row_once(place: Place) -> N
 
 
 def test_without_the_lock_they_would_not(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    both_have_read, begun = threading.Barrier(2, timeout=60), set()
+
+    def at_once(self: PgStore, names: Sequence[str], real: Any = PgStore._ledgers) -> dict[str, Ledger]:
+        found: dict[str, Ledger] = real(self, names)
+        me = threading.current_thread()
+        if me is not threading.main_thread() and me not in begun:  # each one's first batches
+            begun.add(me)
+            both_have_read.wait()
+        return found
+
+    monkeypatch.setattr(PgStore, "_ledgers", at_once)
     monkeypatch.setattr(pgstore, "_LOCKED", pgstore._LOCKED.replace(" FOR UPDATE OF s", ""))
     with pytest.raises(AssertionError, match="once"):
         both(place)
