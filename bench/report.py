@@ -131,15 +131,19 @@ def write(
     seeds: dict[str, list[int]], quick: bool,
     path: Path = LATEST,
 ) -> None:  # fmt: skip
-    """Keep the run: date, machine, seeds, and every figure by measurement."""
+    """Keep the run: date, machine, seeds, and every figure by measurement. A measurement that was not made this time
+    stays as it was, with its own date."""
+    date = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    earlier = json.loads(path.read_text()) if path.exists() else {}
+    others = {name: {"date": earlier["date"], **it} for name, it in earlier.get("measurements", {}).items()}
     kept = {
-        "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "date": date,
         "quick": quick,
         "command": " ".join(["python -m bench", *sys.argv[1:]]),
         "machine": about,
         "seeds": seeds,
-        "measurements": {
-            name: {"seconds": round(seconds[name], 1), "figures": [_plain(figure) for figure in those]}
+        "measurements": others | {
+            name: {"date": date, "seconds": round(seconds[name], 1), "figures": [_plain(figure) for figure in those]}
             for name, those in figures.items()
         },
     }

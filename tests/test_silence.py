@@ -16,6 +16,7 @@ from sync.hq import config, export, looks, silence, snapshot, sql, stores, web
 from sync.hq.catalogue import said, told
 from sync.hq.doors import counts
 from sync.hq.metrics import Given, Slice, asking, breakdown, compute, hush
+from sync.hq.metrics.slices import Ground
 from sync.hq.pages import invited
 from sync.hq.pages.routes import ROUTES, TABS
 from sync.hq.silence import Window, hidden
@@ -196,14 +197,15 @@ def test_a_look_from_before_is_not_shown_when_the_window_opens(tmp_path: Path) -
     assert "subsidy" not in client.get("/live").text and WHEN in client.get("/live").text
 
 
-def test_a_district_is_hidden_and_with_it_every_total(tmp_path: Path) -> None:
+def test_where_calls_are_votes_a_window_hides_them_everywhere(tmp_path: Path) -> None:
     client = office_of(tmp_path, PUNE).client("manager")
-    for path in ("/referendums", "/referendums?district=pune", "/referendums?box=pune-01", "/brief"):
+    for path in ("/referendums", "/referendums?district=pune", "/referendums?district=nashik", "/brief"):
         text = text_of(client.get(path))
         assert WHEN in text and "How they voted" not in text and "Void if both" not in text, path
-    for path in ("/referendums?district=nashik", "/referendums?box=nashik-07"):
-        text = text_of(client.get(path))
-        assert WHEN not in text and "school-meals" in text and "Not a scientific poll." in text, path
+    found = client.get("/api/overview").json()
+    listed = [*found["latest"], *found["takes"], *found["grievances"]["first"]]
+    assert listed and not {row["campaign"] for row in listed} & {*OPTIONS, "school-meals"}
+    assert all(row["today"] == "–" for row in (*found["boxes"], *found["districts"])), "totals less these tell the rest"
 
 
 def test_every_page_that_tells_votes_says_that_they_are_no_poll(tmp_path: Path) -> None:
@@ -213,20 +215,34 @@ def test_every_page_that_tells_votes_says_that_they_are_no_poll(tmp_path: Path) 
         assert "Not a scientific poll." in text_of(office.client("manager").get(path)), path
 
 
-def test_figures_of_places_that_hold_all_options_are_told(tmp_path: Path) -> None:
+def test_what_is_told_of_figures_tells_no_option_by_subtraction(tmp_path: Path) -> None:
     furnished(tmp_path)
     with sql.sqlite(tmp_path / "data" / "hq.db", reading=True) as events:
-        given = Given(NOW_MS, silence=(EVERYWHERE,))
-        boxes = {box: row["calls"] for box, row in breakdown(events, Slice(), "box", ("calls",), given).items()}
-        assert {box for box, figure in boxes.items() if figure.value is not None} == {"nashik-07", "pune-01"}
-        votes = breakdown(events, Slice(), "district", ("referendum",), Given(NOW_MS, silence=(ONE,)))
-        assert {name: bool(row["referendum"].rows) for name, row in votes.items() if row["referendum"].n != 0} == {
-            "nashik": True, "pune": False, "satara": True,
-        }  # fmt: skip
-        for asked, is_told in ((Slice(issue="school-meals"), True), (Slice(campaign="water"), True), (Slice(), True),
-                               (Slice(campaign="roads"), False), (Slice(line="nashik-07/l1"), False)):  # fmt: skip
-            figure = compute(events, asked, ("calls",), given)["calls"]
-            assert (figure.value is not None) == is_told, asked
+        for windows in ((EVERYWHERE,), (ONE,)):
+            given = Given(NOW_MS, silence=windows)
+            for by in ("district", "box", "line", "channel", "language"):
+                told_ = breakdown(events, Slice(issue="school-meals"), by, ("calls",), given)
+                assert told_ and all(row["calls"].value is None for row in told_.values()), by
+            campaigns = breakdown(events, Slice(), "campaign", ("calls",), given)
+            assert {name for name, row in campaigns.items() if row["calls"].value is not None} == {"water"}
+            for asked, is_told in ((Slice(issue="school-meals"), True), (Slice(campaign="water"), True),
+                                   (Slice(), True), (Slice(campaign="roads"), False), (Slice(language="hi"), False),
+                                   (Slice(line="nashik-07/l1"), False), (Slice(district="nashik"), False),
+                                   (Slice(district="nashik", campaign="water"), True)):  # fmt: skip
+                figure = compute(events, asked, ("calls",), given)["calls"]
+                assert (figure.value is not None) == is_told, asked
+
+
+def test_votes_by_key_are_hidden_by_district() -> None:
+    places = {number: {"district": name, "box": name, "line": "l1", "channel": ""} for number, name in
+              enumerate(("nashik", "pune", "satara"))}  # fmt: skip
+    hushed, ground = hush.Hush((ONE,), NOW_MS, set()), Ground(places, {"roads": ("school-meals", "last")})
+    groups = {name: hushed.of(ground, Slice(), "district", name) for name in ("nashik", "pune", "satara")}
+    assert {name for name, (why, _) in groups.items() if why} == {"pune"}
+    assert not any(whole for _, whole in groups.values())
+    assert hushed.of(ground, Slice(), "", "")[0] and hushed.of(ground, Slice(), "box", "nashik")[0], "totals would tell"
+    assert hushed.of(ground, Slice(box="nashik"), "", "")[0] is None
+    assert hush.Hush((ONE,), NOW_MS, {"roads"}).of(ground, Slice(box="nashik"), "", "")[0], "where calls are votes"
 
 
 # ------------------------------------------------------------------------------------ files
@@ -320,13 +336,15 @@ BROKEN: dict[str, tuple[object, str, Callable[[Any], Any]]] = {
     "totals that are told": (
         silence, "_holds", lambda real: lambda window, districts, known: districts is not None and real(
             window, districts, known)),
-    "votes alone are hidden": (hush.Hush, "_tells_apart", lambda _: lambda self, ground, one: False),
+    "votes alone are hidden": (hush.Hush, "_tells_apart", lambda _: lambda *given: False),
+    "places that are told": (hush, "_APART", lambda _: ()),
     "lines alone are hidden": (hush, "VOTES", lambda _: frozenset()),
-    "a first page that tells": (looks, "hushed", lambda _: lambda found, why, options, by_box: found),
+    "a first page that tells": (looks, "hushed", lambda _: lambda found, why, options: found),
     "campaigns that are told one by one": (
-        looks, "hushed", lambda _: lambda found, why, options, by_box: {**found, "answers": [], "silence": why}),
+        looks, "hushed", lambda _: lambda found, why, options: {**found, "answers": [], "silence": why}),
     "boxes that are told one by one": (
-        looks, "hushed", lambda real: lambda found, why, options, by_box: real(found, why, options, {})),
+        looks, "hushed",
+        lambda real: lambda found, why, options: {**real(found, why, options), "boxes": found["boxes"]}),
     "invitations that tell": (invited, "_silence", lambda _: lambda ask: None),
     "options that are not looked up": (asking.hush, "OPTIONS", lambda real: real + " AND 1 = 0"),
 }  # fmt: skip

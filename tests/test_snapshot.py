@@ -344,7 +344,7 @@ def test_votes_stay_out_of_a_picture_taken_before_a_poll(live: Stores, tmp_path:
     assert isinstance(compute(live[0], Slice(), ("referendum",), given_)["referendum"].why, Hidden)
     with reader(live[0]) as events, pytest.raises(snapshot.Silent, match="hidden until"):
         snapshot.take(events, live[1], tmp_path / "none.db", SECRET, made, TARIFF)
-    assert reports.options_by_box(live[0])
+    assert reports.options(live[0])
     live[0].run("DELETE FROM part")
     with reader(live[0]) as events:
         snapshot.take(events, live[1], tmp_path / "out.db", SECRET, made, TARIFF)

@@ -54,7 +54,7 @@ class Looks:
             with stores.events(self._config) as db:
                 found = {**reports.overview(db, now_ms), **voices.look(db, now_ms), "answers": self._answers}
                 if self._silent:
-                    found = hushed(found, self._silent, reports.options(db), reports.options_by_box(db))
+                    found = hushed(found, self._silent, reports.options(db))
             callers, receiver = self._callers, reports.receiver(self._config.data, now_ms)
             view(found, callers, receiver, partial(told, "en"))  # what cannot be told shows here
             return lambda _: view(found, callers, receiver, _)

@@ -102,10 +102,6 @@ _BY_BOX = """
 SELECT t.box, sum(CASE WHEN t.day = :today THEN t.calls ELSE 0 END) AS today, sum(t.calls) AS week
 FROM box_tally AS t WHERE t.day >= :since_day AND t.day <= :today GROUP BY t.box
 """
-_OPTIONS = (
-    "SELECT DISTINCT p.box, t.campaign FROM day_tally AS t JOIN place AS p ON p.store_id = t.store_id"
-    " WHERE t.campaign IN (SELECT campaign FROM part)"
-)
 # Behind a call there can be a sign of life for every ten minutes that have passed since; of a week at most.
 _SIGNS = """CASE WHEN s.as_of_ms - s.last_call_ms BETWEEN 0 AND 604800000
     THEN (s.as_of_ms - s.last_call_ms) / 600000 ELSE 0 END"""
@@ -310,13 +306,6 @@ def options(db: Db) -> dict[str, str]:
     """Campaigns that are one option of an issue, each with the issue: a call to them is a vote."""
     return {row["campaign"]: row["issue"] for row in db.rows("SELECT campaign, issue FROM part")}
 
-
-def options_by_box(db: Db) -> dict[str, set[str]]:
-    """The campaigns with calls at each box that are an option."""
-    found: dict[str, set[str]] = {}
-    for row in db.rows(_OPTIONS):
-        found.setdefault(row["box"], set()).add(row["campaign"])
-    return found
 
 
 def callers(db: Db, now_ms: int) -> int:

@@ -17,7 +17,7 @@ Rules of this room
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Set
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -64,16 +64,6 @@ def _holds(window: Window, districts: Collection[str] | None, known: Collection[
     if not window.districts or districts is None or not set(window.districts) <= set(known):
         return True
     return not set(window.districts).isdisjoint(districts)
-
-
-def tells_apart(some: Set[str], every: Set[str], issues: Mapping[str, str]) -> bool:
-    """Are among `some` campaigns options of an issue, and not all of it that are among `every`? `issues`: the issue of
-    each campaign that is an option."""
-    for issue in set(issues.values()):
-        options = {campaign for campaign, its in issues.items() if its == issue}
-        if some & options and some & options != every & options:
-            return True
-    return False
 
 
 def moment(at: datetime) -> str:

@@ -4,7 +4,7 @@ Rules of this room
 - A connection is lent to one request at a time. Before that it answers a question, so that a server which was restarted
   meanwhile is no error on a page; one that does not answer is closed, and another is taken or opened.
 - Only one that is whole comes back: open, outside of any transaction, and of a request that met no error.
-- A few are kept. One that nobody has needed for long goes when another comes back, and all when the page ends.
+- A few are kept. One that nobody has needed for long is not lent again, and all go when the page ends.
 - Statements are planned for their values each time, as on a new connection: a plan that is made once does not know
   which days of events are asked for.
 """
@@ -35,6 +35,8 @@ class Spares:
 
     def lend(self) -> Db:
         """A connection that answers. Raises what opening one raises."""
+        for old in self._old():  # whatever stands between may have forgotten it
+            _close(old)
         while db := self._newest():
             if _answers(db):
                 return db

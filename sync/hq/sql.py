@@ -213,7 +213,8 @@ def postgres(url: str, reading: bool = False, patience_s: int = 10) -> Db:
         raise Unavailable(words) from None
     try:
         raw = psycopg.connect(
-            url, autocommit=True, row_factory=dict_row, connect_timeout=patience_s, application_name="miscall-hq"
+            url, autocommit=True, row_factory=dict_row, connect_timeout=patience_s, application_name="miscall-hq",
+            tcp_user_timeout=1000 * patience_s
         )
     except psycopg.Error as error:
         raise Unavailable(f"the PostgreSQL store cannot be reached: {_plain(error, url)}") from None

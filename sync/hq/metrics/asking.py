@@ -114,13 +114,11 @@ class _Told:
         if goals := [counter for counter in needs if counter in conversion.GOALS]:
             self._convert(goals)
 
-    def _options(self) -> dict[int, set[str]]:
-        """The campaigns of each ledger that are options, while a window is open."""
-        found: dict[int, set[str]] = {}
-        if any(silence.is_open(window, self._given.now_ms) for window in self._given.silence):
-            for row in self._events.rows(hush.OPTIONS):
-                found.setdefault(row["store_id"], set()).add(row["campaign"])
-        return found
+    def _options(self) -> set[str]:
+        """The campaigns with calls that are options, while a window is open."""
+        if not any(silence.is_open(window, self._given.now_ms) for window in self._given.silence):
+            return set()
+        return {row["campaign"] for row in self._events.rows(hush.OPTIONS)}
 
     def _wanted(self, source: Source, needs: Iterable[str]) -> tuple[str, ...]:
         """The counters that this source is asked for; what flagged calls cannot be taken out of is refused."""

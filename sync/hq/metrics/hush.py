@@ -1,70 +1,71 @@
 """What silence windows hide of figures: votes, ways through a menu, and calls to the numbers of a referendum.  Pure.
 
 Rules of this room
-- A slice is hidden by the districts of its ledgers; without a place chosen it is everywhere.
-- Where options of a referendum have numbers of their own, calls are votes. A slice that holds the lines of some of an
-  issue's options and not of all tells them apart: in a hidden slice nothing of it is told. Whole issues, days and
-  districts are told as always.
+- Votes by key are hidden by the districts of a slice's ledgers; without a place chosen it is everywhere.
+- Where options of a referendum have numbers of their own, calls are votes. Then a window anywhere hides votes
+  everywhere, and of all campaigns together nothing is told by place, language or tag: what is told of some would, taken
+  from a total, tell the others. Totals, days, hours, whole issues, and campaigns that are no option are told as always.
+- Nothing here looks at all places for each of many groups.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Set
 
 from sync.hq import silence
 from sync.hq.metrics.slices import AREAS, Cannot, Ground, Slice
 from sync.hq.silence import Hidden, Window
 
 VOTES = frozenset({"referendum", "drop-off"})  # where an option of a vote leads to tells the vote
-OPTIONS = "SELECT DISTINCT store_id, campaign FROM day_tally WHERE campaign IN (SELECT campaign FROM part)"
+OPTIONS = "SELECT DISTINCT campaign FROM all_tally WHERE calls > 0 AND campaign IN (SELECT campaign FROM part)"
 _PLACES = (*AREAS, "ward")
+_APART = (*_PLACES, "language", "tag")
 
 
-@dataclass(frozen=True, slots=True)
 class Hush:
-    """`options`: of each ledger the campaigns with calls that are an option of an issue (the rows of OPTIONS)."""
+    """`options`: the campaigns with calls that are an option of an issue (the rows of OPTIONS). For one question."""
 
-    windows: tuple[Window, ...]
-    now_ms: int
-    options: Mapping[int, Set[str]]
+    def __init__(self, windows: Iterable[Window], now_ms: int, options: Set[str]) -> None:
+        self._open = [window for window in windows if silence.is_open(window, now_ms)]
+        self._now_ms, self._options = now_ms, options
+        self._known: frozenset[str] = frozenset()
+        self._held: dict[Slice, frozenset[str] | None] = {}  # the districts of a slice; None: it is everywhere
+        self._why: dict[frozenset[str] | None, Hidden | None] = {}
 
     def of(self, ground: Ground, asked: Slice, by: str, key: str) -> tuple[Hidden | None, bool]:
         """Why a group of a breakdown is hidden, and whether all of it is, not only its votes."""
-        if not any(silence.is_open(window, self.now_ms) for window in self.windows):
+        if not self._open:
             return None, False
-        one = replace(asked, **{by: key}) if by in (*_PLACES, "campaign") and key else asked  # type: ignore[arg-type]
-        why = silence.hidden(self.windows, _districts(ground, one), self.now_ms, known(ground))
-        return why, why is not None and self._tells_apart(ground, one)
+        if self._options:
+            return self._hidden(ground, None), self._tells_apart(ground, asked, by, key)
+        return self._hidden(ground, frozenset({key}) if by == "district" else self._districts(ground, asked)), False
 
-    def _tells_apart(self, ground: Ground, one: Slice) -> bool:
-        if not _narrowed(one) and not one.campaign:
+    def _hidden(self, ground: Ground, districts: frozenset[str] | None) -> Hidden | None:
+        if districts not in self._why:
+            self._known = self._known or known(ground)
+            self._why[districts] = silence.hidden(self._open, districts, self._now_ms, self._known)
+        return self._why[districts]
+
+    def _tells_apart(self, ground: Ground, asked: Slice, by: str, key: str) -> bool:
+        if campaign := asked.campaign or (key if by == "campaign" else ""):
+            return campaign in self._options
+        issue = asked.issue or (key if by == "issue" else "")
+        if not any(issue in ("", ground.issues[campaign][0]) for campaign in self._options):
             return False
-        some, every = self._heard(_stores(ground, one)), self._heard(ground.places)
-        if one.campaign:
-            some &= {one.campaign}
-        issues = {campaign: issue for campaign, (issue, _) in ground.issues.items() if one.issue in ("", issue)}
-        return silence.tells_apart(some, every, issues)
+        return by in _APART or any(getattr(asked, name) for name in _APART)
 
-    def _heard(self, stores: Iterable[int]) -> set[str]:
-        return {campaign for store in stores for campaign in self.options.get(store, ())}
+    def _districts(self, ground: Ground, asked: Slice) -> frozenset[str] | None:
+        if not any(getattr(asked, name) for name in _PLACES):
+            return None
+        if asked not in self._held:
+            try:
+                inside = ground.stores(asked)
+            except Cannot:  # wards that nobody has told: nothing is narrowed
+                inside = frozenset(ground.places)
+            self._held[asked] = frozenset(ground.places[store]["district"] for store in inside)
+        return self._held[asked]
 
 
 def known(ground: Ground) -> frozenset[str]:
     """All districts of which a box has spoken."""
     return frozenset(place["district"] for place in ground.places.values())
-
-
-def _narrowed(one: Slice) -> bool:
-    return any(getattr(one, name) for name in _PLACES)
-
-
-def _districts(ground: Ground, one: Slice) -> frozenset[str] | None:
-    return frozenset(ground.places[store]["district"] for store in _stores(ground, one)) if _narrowed(one) else None
-
-
-def _stores(ground: Ground, one: Slice) -> frozenset[int]:
-    try:
-        return ground.stores(one)
-    except Cannot:  # wards that nobody has told: nothing is narrowed
-        return frozenset(ground.places)

@@ -86,6 +86,7 @@ def _choices(ask: Ask, known: metrics.Ground, asked: Slice) -> list[tuple[str, s
         "campaign": {row["campaign"] for row in ask.events.rows(_CAMPAIGNS)},
         "issue": {issue for issue, _ in known.issues.values()}, "ward": set((known.wards or {}).values()),
         "box": {place["box"] for place in near}, "line": {f"{place['box']}/{place['line']}" for place in lines},
+        "tag": set(),  # only one that was chosen
         **{name: {place[name] for place in places} - {""} for name in ("district", "channel", "language")},
     }  # fmt: skip
     chosen = {name: {value} for name in found if (value := getattr(asked, name))}
@@ -178,7 +179,8 @@ def brief(ask: Ask) -> Response:
         if hidden:  # where only some options have a number, an issue's callers are their voters
             told = briefs.without(told, reports.options(ask.events).values())
     asked = replace(frame.asked, slice=week, period="own")
-    running, at, monday = week.last >= asked.today, frame.asked.at, date_of(week.first).isoformat()
+    running, monday = week.last >= asked.today, date_of(week.first).isoformat()
+    at = min(frame.asked.at, (max(len(told), 1) - 1) // briefs.PAGE * briefs.PAGE)
     shown = told[at : at + briefs.PAGE]
     pages = {
         "before": asked.address("/brief", week=monday, at=max(0, at - briefs.PAGE) or "") if at else "",
@@ -198,9 +200,10 @@ def _week(ask: Ask, asked: Asked) -> Slice:
     """The week whose Monday the address names, or the one that is running."""
     try:
         day = day_of(date.fromisoformat(ask.query["week"])) if ask.query.get("week") else asked.today
-    except ValueError:
+        monday = day - date_of(day).weekday()
+        date_of(monday + 6)  # there is no year 10000
+    except (ValueError, OverflowError):
         raise Refused("This is no date. Write it as 2026-11-30.") from None
-    monday = day - date_of(day).weekday()
     return Slice(monday, monday + 6, district=asked.slice.district)
 
 

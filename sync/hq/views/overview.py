@@ -8,7 +8,7 @@ from typing import Any
 from edge import words
 from sync.hq import catalogue, reports
 from sync.hq.catalogue import Tell
-from sync.hq.silence import Hidden, tells_apart
+from sync.hq.silence import Hidden
 from sync.hq.views import said
 from sync.hq.views.chart import Bar, drawing
 from sync.hq.views.moments import DAYS, age, hour_of_week
@@ -118,32 +118,26 @@ def view(found: dict[str, Any], callers: int | None, receiver: reports.Receiver,
     }
 
 
-def hushed(
-    found: dict[str, Any], why: Hidden, options: dict[str, str], by_box: dict[str, set[str]]
-) -> dict[str, Any]:
-    """What `reports` found without what callers have voted: no answers, the campaigns that are `options` of an issue
-    told as one, under its name, and no calls of boxes and districts that heard some options (`by_box`) and not all."""
+def hushed(found: dict[str, Any], why: Hidden, options: dict[str, str]) -> dict[str, Any]:
+    """What `reports` found without what callers have voted: no answers. Where campaigns are `options` of an issue they
+    are told as one, under its name; no calls, sounds or cases of theirs are listed, and no calls are told by place."""
     together: dict[str, dict[str, Any]] = {}
     for row in found["campaigns"]:
         name = options.get(row["name"], row["name"])
         one = together.setdefault(name, {"name": name, "today": 0, "week": 0, "sent": 0})
         for counter in ("today", "week", "sent"):
             one[counter] += row[counter]
-    latest = [{**call, "campaign": options.get(call["campaign"], call["campaign"])} for call in found["latest"]]
     campaigns = sorted(together.values(), key=lambda one: (-one["today"], -one["week"], one["name"]))
-    every = set().union(*by_box.values())
-    by_district: dict[str, set[str]] = {}
-    for box in found["boxes"]:
-        by_district.setdefault(box["district"], set()).update(by_box.get(box["box"], ()))
-
-    def told(row: dict[str, Any], heard: set[str]) -> dict[str, Any]:
-        return {**row, "today": None, "week": None} if tells_apart(heard, every, options) else row
-
-    districts = [told(row, by_district.get(row["name"], set())) for row in found["districts"]]
+    untold: dict[str, Any] = {"today": None, "week": None} if options else {}
+    cases = found["grievances"]
     return {
-        **found, "answers": [], "silence": why, "campaigns": campaigns, "latest": latest,
-        "boxes": [told(row, by_box.get(row["box"], set())) for row in found["boxes"]],
-        "districts": sorted(districts, key=lambda row: (row["today"] is None, row["name"])),
+        **found, "answers": [], "silence": why, "campaigns": campaigns,
+        "latest": [call for call in found["latest"] if call["campaign"] not in options],
+        "takes": [take for take in found["takes"] if take["campaign"] not in options],
+        "grievances": {**cases, "first": [case for case in cases["first"] if case["campaign"] not in options]},
+        "boxes": [{**row, **untold} for row in found["boxes"]],
+        "districts": sorted(({**row, **untold} for row in found["districts"]),
+                            key=lambda row: (-(row["today"] or 0), row["name"])),
     }  # fmt: skip
 
 
