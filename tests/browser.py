@@ -1,7 +1,8 @@
 """A page in a real browser: its server on a free port of loopback, a Chromium that must talk to nobody else.
 
 `shown` gives the page; at its end it has checked that nothing left this machine and that the browser's console
-stayed empty. `wait_for` polls: nothing here sleeps for a guessed time.
+stayed empty. `wait_for` polls: nothing here sleeps for a guessed time. A page comes in two pieces, so that a test which
+reads after a click without waiting for what it reads fails always, and not on a slow day: a click waits for the first.
 """
 
 from __future__ import annotations
@@ -85,11 +86,28 @@ class Asked:
         return Answer(sent[0]["status"], headers, b"".join(each.get("body", b"") for each in sent[1:]).decode())
 
 
+def in_pieces(app: Any) -> Any:
+    """The same application; of a page, what is behind the beginning of its body comes later."""
+
+    async def answered(scope: Any, receive: Any, send: Any) -> None:
+        async def late(message: Any) -> None:
+            body = message.get("body", b"")
+            at = body.find(b">", body.find(b"<body")) + 1 if b"<body" in body else 0
+            if at:
+                await send({**message, "body": body[:at], "more_body": True})
+                await asyncio.sleep(0.1)
+            await send({**message, "body": body[at:]} if at else message)
+
+        await app(scope, receive, late)
+
+    return answered
+
+
 @contextmanager
 def served(app: Any) -> Iterator[str]:
     """The address at which `app` answers."""
     ears = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, http="h11"))
+    server = uvicorn.Server(uvicorn.Config(in_pieces(app), log_config=None, access_log=False, http="h11"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [ears]}, daemon=True)
     thread.start()
     try:

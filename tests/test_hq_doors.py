@@ -29,7 +29,7 @@ from sync.hq.doors.roles import FIGURES, SIGNED_IN
 from sync.hq.pages import app
 from sync.hq.pages.ask import Ask, Page, Refused
 from sync.hq.pages.routes import ROUTES, TABS
-from tests.browser import DESK, PHONE, chromium, scrolls_sideways, served, shown
+from tests.browser import DESK, PHONE, chromium, scrolls_sideways, served, shown, wait_for
 from tests.hq import HOME, TOTP, Client, Office, light, text_of
 from tests.postgres import Server, needs_postgres
 
@@ -852,7 +852,8 @@ def test_the_first_admin_in_a_browser(office: Office, chromium: Any, size: dict[
         secret = page.locator(".steps code").inner_text().replace(" ", "")
         page.get_by_label("Write here the six digits").fill(code_of(office, secret))
         page.get_by_role("button", name="Set it up").click()
-        assert page.locator(".codes li").count() == 10 and not scrolls_sideways(page)
+        wait_for(lambda: page.locator(".codes li").count() == 10)
+        assert not scrolls_sideways(page)
         spare = page.locator(".codes code").first.inner_text()
         page.goto(address + "/accounts")
         page.get_by_label("Name").fill("ravi")
