@@ -34,7 +34,7 @@ oracle.WARDS.update(WARDS)
 _CASE = (
     "INSERT INTO desk_thing (store_id, seq, name, kind, at_ms, box, line, district, campaign, language, caller,"
     " reference, said, seconds, words, known_seq, state, contacted_ms, changed_ms, version) VALUES (:store, :seq,"
-    " :name, 'case', 0, '', '', '', '', '', '', '', 0, 0, '', 0, :state, CAST(:at AS BIGINT), 0, 1)"
+    " :name, 'case', :opened, '', '', '', '', '', '', '', 0, 0, '', 0, :state, CAST(:at AS BIGINT), 0, 1)"
 )
 
 
@@ -143,6 +143,7 @@ def tell(desk: sql.Db, facts: oracle.Facts, what: dict[str, Any]) -> None:
         )
         for place, state, hours in what["desk"] if place < len(opened)
     }  # fmt: skip
+    began = {(case.store, case.first.seq): case.about["opened_ms"] for case in opened}
     with desk.transaction():
         for table in ("outcome", "line_ward", "desk_thing"):
             desk.run(f"DELETE FROM {table}")
@@ -153,7 +154,8 @@ def tell(desk: sql.Db, facts: oracle.Facts, what: dict[str, Any]) -> None:
             box, _, name = line.partition("/")
             desk.run("INSERT INTO line_ward VALUES (:box, :line, :ward)", box=box, line=name, ward=ward)
         for (store, seq), (state, at) in facts.desk.items():
-            desk.run(_CASE, name=f"{store:08x}-{seq}", store=store, seq=seq, state=state, at=at)
+            case = {"store": store, "seq": seq, "opened": began[store, seq], "state": state, "at": at}
+            desk.run(_CASE, name=f"{store:08x}-{seq}", **case)
 
 
 # ------------------------------------------------------------------------------------------ is it so

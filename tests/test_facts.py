@@ -210,7 +210,7 @@ def test_a_talk(db: sql.Db, book: Ledger) -> None:
     assert db.row("SELECT state, ms, speech_ms, tags, is_case FROM recording") == {
         "state": "kept", "ms": 8200, "speech_ms": 5000, "tags": "road", "is_case": 1,
     }  # fmt: skip
-    assert db.row("SELECT offered, acted FROM engagement") == {"offered": 1, "acted": 1}
+    assert db.row("SELECT sum(offered) AS offered, sum(acted) AS acted FROM day_tally") == {"offered": 1, "acted": 1}
 
 
 def test_who_hangs_up_in_the_first_prompt(db: sql.Db, book: Ledger) -> None:
@@ -218,7 +218,7 @@ def test_who_hangs_up_in_the_first_prompt(db: sql.Db, book: Ledger) -> None:
     book.talked(at(2), call, 0)
     talk(book, call, 3, ("connected", "", ""), ("enter", "start", ""), ("end", "start", "hung-up"))
     assert both(db, book)["first_prompt_lost"] == 1
-    assert db.row("SELECT offered, acted FROM engagement") == {"offered": 1, "acted": 0}
+    assert db.row("SELECT sum(offered) AS offered, sum(acted) AS acted FROM day_tally") == {"offered": 1, "acted": 0}
 
 
 def test_we_ring_back(db: sql.Db, book: Ledger) -> None:
@@ -235,7 +235,7 @@ def test_we_ring_back(db: sql.Db, book: Ledger) -> None:
         "reached_2": 1, "talk_s": 30, "listen_50": 1, "listen_75": 1,
     }  # fmt: skip
     assert db.rows("SELECT kind, bucket FROM latency") == [{"kind": "callback", "bucket": 39}]
-    assert db.row("SELECT offered, acted FROM engagement") == {"offered": 1, "acted": 1}
+    assert db.row("SELECT sum(offered) AS offered, sum(acted) AS acted FROM day_tally") == {"offered": 1, "acted": 1}
     assert distinct.distinct(db, 19_676, 19_676) == (1, 1)
 
 
@@ -339,7 +339,7 @@ def test_who_is_forgotten_still_counts(db: sql.Db, book: Ledger) -> None:
     book.open_grievance(at(13), ASHA, "water", call, take=take, tags=(), opened_ms=1, due_ms=2, letter=None, **about)
     book.keep_call(at(14), BINA, "missed", "yes")
     rolled(db, book)
-    counts = [db.rows(f"SELECT * FROM {table}") for table in ("tally", "fresh", "pair", "engagement", "poll")]
+    counts = [db.rows(f"SELECT * FROM {table}") for table in ("tally", "day_tally", "fresh", "pair", "poll")]
     assert set(rollups.forget(db, ASHA.number, "~1")) == set(tables.WITH_CALLER)
     event = "UPDATE event SET caller = '~1', extra = replace(extra, 'my name is Asha', '') WHERE caller = :number"
     db.run(event, number=ASHA.number)
@@ -349,7 +349,7 @@ def test_who_is_forgotten_still_counts(db: sql.Db, book: Ledger) -> None:
     with db.transaction():
         rollups.rebuild(db, rolling.ISSUES)
     assert rolling.picture(db) == kept
-    assert [db.rows(f"SELECT * FROM {table}") for table in ("tally", "fresh", "pair", "engagement", "poll")] == counts
+    assert [db.rows(f"SELECT * FROM {table}") for table in ("tally", "day_tally", "fresh", "pair", "poll")] == counts
     with pytest.raises(ValueError, match="token"):
         rollups.forget(db, BINA.number, "")
 

@@ -87,6 +87,16 @@ def test_a_case_that_nobody_touched_stands_as_the_box_says(desk: Desk) -> None:
     assert desk.rows()[0]["state"] == "verified"
 
 
+def test_a_case_lies_where_its_clock_began(either: Desk) -> None:
+    """Figures look for what the desk did by it: in the span of what the events store says."""
+    asked_at = either.now_ms - 7 * HOUR_MS
+    case = either.boxes.row("case", "new", caller=CALLER, extra={"opened_ms": asked_at, "due_ms": asked_at + DAY_MS})
+    either.gather()
+    assert either.move(case, "assign").status_code == 303
+    assert either.boxes.db.value("SELECT opened_ms FROM grievance") == asked_at
+    assert [(row["at_ms"], row["version"] > 0) for row in either.rows()] == [(asked_at, True)]
+
+
 def test_forgetting_leaves_nothing(either: Desk) -> None:
     case = either.boxes.case()
     letter = either.boxes.letter("the pump is broken", OTHER)

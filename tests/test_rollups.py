@@ -55,7 +55,7 @@ def check(db: sql.Db, stream: Sequence[Sequence[Batch]], first: int, last: int) 
     anew = rolling.picture(db)
     for table in tables.DERIVED:
         assert kept[table] == anew[table], table
-    for table in ("tally", "latency", "node_tally", "flagged", "engagement", "poll"):
+    for table in ("tally", "latency", "node_tally", "flagged", "day_tally", "poll"):
         for key, counts in anew[table]:  # type: ignore[misc]
             assert min(counts.values()) >= 0, (table, key)
 

@@ -38,6 +38,7 @@ WINDOW, PAGE = 20_000, 200  # rows replayed at once; of one ledger in turn
 
 _ENGAGED, _FRESH = len(tables.TALLY), len(tables.TALLY) + 2  # columns of `box_tally`, behind its key
 _WIDTH = len(tables.TALLY) + len(tables.BOX)
+_NO_CALLS, _NOT_ENGAGED = [0] * len(tables.TALLY), [0] * len(tables.ENGAGED)
 
 _HOLD = "SELECT box FROM box WHERE box = ANY(:boxes) ORDER BY box FOR UPDATE"
 _PLACES = "SELECT place.* FROM ({given}) AS wanted CROSS JOIN place WHERE place.store_id = wanted.store_id"
@@ -119,11 +120,11 @@ class Rollups:
         loads = hunts.work_out(self._db, got, places, seats)
         got.written |= alive.work_out(self._db, got, places)
         pairs = self._visits(got, numbers)
-        self._acts(got, numbers)
+        engaged = self._acts(got, numbers)
         self._polls(got)
         sets.add(self._db, "tally", ((*cell, *counts) for cell, counts in got.cells.items() if any(counts)))
         days = _summed(got.cells, lambda cell: (cell[2], cell[0], cell[1]))
-        sets.add(self._db, "day_tally", ((*key, *counts) for key, counts in days.items() if any(counts)))
+        sets.add(self._db, "day_tally", _of_lines(days, engaged))
         self._of_day(0, _summed(got.cells, lambda cell: (cell[2], cell[0])))
         sets.put(self._db, "load", loads.rows)
         sets.add(self._db, "latency", ((*key, n) for key, n in got.latencies.items() if n))
@@ -225,21 +226,23 @@ class Rollups:
             where = Where(row["district"], row["box"], f"{row['box']}/{row['line']}", row["channel"])
             self._places[row["store_id"]] = where
 
-    def _acts(self, got: Gathered, numbers: Mapping[str, int]) -> None:
+    def _acts(self, got: Gathered, numbers: Mapping[str, int]) -> dict[sets.Key, Sequence[int]]:
+        """Who acted. Returns what `day_tally` gains of it, by its key."""
         marks: dict[sets.Key, str] = {(who, numbers[campaign]): text for (who, campaign), text in got.acts.items()}
         if not marks:
-            return
+            return {}
         told, sums = sets.append(self._db, "act", marks), acts.Acts()
         anew = [(*key, sums.caller(key[1], added, told.get(key, added))) for key, added in marks.items()]
         sets.put(self._db, "act", [row for row in anew if row[2] is not None])
         names = self._campaigns
-        rows = ((store, names[campaign], day, *n) for (store, campaign, day), n in sums.sums.items() if any(n))
-        sets.add(self._db, "engagement", rows)
         ever = _summed(sums.sums, lambda key: (key[0], names[key[1]]))
         sets.add(self._db, "offered", ((*key, offered) for key, (offered, _) in ever.items() if offered))
-        told_of = {(names[campaign], day, store): n for (store, campaign, day), n in sums.sums.items()}
-        self._everywhere("all_engagement", _summed(told_of, lambda key: key[:2]))
-        self._of_day(_ENGAGED, _summed(told_of, lambda key: key[1:]))
+        engaged: dict[sets.Key, Sequence[int]] = {
+            (day, store, names[campaign]): n for (store, campaign, day), n in sums.sums.items()
+        }
+        self._everywhere("all_engagement", _summed(engaged, lambda key: (key[2], key[0])))
+        self._of_day(_ENGAGED, _summed(engaged, lambda key: key[:2]))
+        return engaged
 
     def _everywhere(self, table: str, sums: Mapping[sets.Key, Sequence[int]]) -> None:
         """Sums over all places, kept for the transaction's end: until then nobody waits for their rows."""
@@ -268,6 +271,16 @@ class Rollups:
         anew = [(*key, polls.caller(key[0], added, told.get(key, added))) for key, added in marks.items()]
         sets.put(self._db, "vote", [row for row in anew if row[2] is not None])
         sets.add(self._db, "poll", ((*key, *n) for key, n in polls.sums.items() if any(n)))
+
+
+def _of_lines(
+    calls: Mapping[sets.Key, Sequence[int]], engaged: Mapping[sets.Key, Sequence[int]]
+) -> Iterator[sets.Values]:
+    """What `day_tally` gains: two mappings of its key, put side by side."""
+    for key in calls.keys() | engaged.keys():
+        counts = (*calls.get(key, _NO_CALLS), *engaged.get(key, _NOT_ENGAGED))
+        if any(counts):
+            yield (*key, *counts)
 
 
 def _summed(

@@ -72,8 +72,8 @@ CREATE TABLE line_ward (
     box TEXT NOT NULL, line TEXT NOT NULL, ward TEXT NOT NULL, PRIMARY KEY (box, line)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE desk_thing (
-    store_id INTEGER NOT NULL, seq INTEGER NOT NULL, kind TEXT NOT NULL, state TEXT NOT NULL, contacted_ms INTEGER,
-    version INTEGER NOT NULL, PRIMARY KEY (store_id, seq)
+    store_id INTEGER NOT NULL, seq INTEGER NOT NULL, kind TEXT NOT NULL, at_ms INTEGER NOT NULL, state TEXT NOT NULL,
+    contacted_ms INTEGER, version INTEGER NOT NULL, PRIMARY KEY (store_id, seq)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE audit (
     id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, who TEXT NOT NULL, role TEXT NOT NULL, did TEXT NOT NULL,

@@ -223,13 +223,20 @@ def postgres(url: str, reading: bool = False, patience_s: int = 10) -> Db:
         raise Unavailable(f"PostgreSQL {raw.info.server_version // 10000} is too old: 15 or newer is needed")
     from psycopg.adapt import Loader
 
-    class Whole(Loader):  # sums of whole numbers are numeric, and truth is a type of its own: as SQLite gives them
+    class Number(Loader):  # sums of whole numbers are numeric: as SQLite gives them
         def load(self, data: Any) -> int | float:
-            text = bytes(data).decode()
-            return {"t": 1, "f": 0}[text] if text in "tf" else float(text) if "." in text or "N" in text else int(text)
+            text = bytes(data)
+            try:
+                return int(text)
+            except ValueError:
+                return float(text)
 
-    raw.adapters.register_loader("numeric", Whole)
-    raw.adapters.register_loader("bool", Whole)
+    class Truth(Loader):
+        def load(self, data: Any) -> int:
+            return int(bytes(data) == b"t")
+
+    raw.adapters.register_loader("numeric", Number)
+    raw.adapters.register_loader("bool", Truth)
     if reading:
         raw.execute("SET default_transaction_read_only = on")
         raw.execute("SET default_transaction_isolation = 'repeatable read'")

@@ -24,7 +24,8 @@ TALLY = (
     "listen_75",
 )  # fmt: skip
 NODE = ("entered", "heard", "keyed", "invalid", "no_input", "spoke", "hung_up", "goals")
-BOX = ("offered", "acted", "n", "clean")  # of `box_tally`, behind those of TALLY
+ENGAGED = ("offered", "acted")  # of `day_tally`, behind those of TALLY
+BOX = (*ENGAGED, "n", "clean")  # and of `box_tally`
 POLL = ("raw", "nameless", "first", "last", "single", "conflicts")
 
 
@@ -61,9 +62,10 @@ CREATE TABLE tally (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX tally_day ON tally (day, campaign);
 
--- The same, put together: of a line and day; and of all lines, by the hour. A page asks the shortest that can tell.
+-- The same, put together: of a line and day, with callers who were first offered an act beyond the missed call on that
+-- day, and who of them acted; and of all lines, by the hour. A page asks the shortest that can tell.
 CREATE TABLE day_tally (
-    day INTEGER NOT NULL, store_id INTEGER NOT NULL, campaign TEXT NOT NULL, {_counters(TALLY)},
+    day INTEGER NOT NULL, store_id INTEGER NOT NULL, campaign TEXT NOT NULL, {_counters(TALLY)}, {_counters(ENGAGED)},
     PRIMARY KEY (day, store_id, campaign)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX day_tally_store ON day_tally (store_id, day);
@@ -87,7 +89,7 @@ CREATE TABLE all_load (
     PRIMARY KEY (campaign, day, hour)
 ) STRICT, WITHOUT ROWID;
 
--- Of a box and day, whatever was rung: of its lines the calls, and the sums of `engagement` and `fresh`.
+-- Of a box and day, whatever was rung: of its lines the sums of `day_tally` and `fresh`.
 CREATE TABLE box_tally (
     day INTEGER NOT NULL, district TEXT NOT NULL, box TEXT NOT NULL, {_counters(TALLY)}, {_counters(BOX)},
     PRIMARY KEY (day, district, box)
@@ -136,9 +138,9 @@ CREATE INDEX fresh_campaign ON fresh (campaign, day);
 CREATE INDEX fresh_store ON fresh (store_id, day);
 CREATE TABLE pair (
     scope TEXT NOT NULL, topic TEXT NOT NULL, area TEXT NOT NULL, day INTEGER NOT NULL, prev INTEGER NOT NULL,
-    n INT NOT NULL DEFAULT 0, clean INT NOT NULL DEFAULT 0, PRIMARY KEY (scope, topic, area, day, prev)
+    n INT NOT NULL DEFAULT 0, clean INT NOT NULL DEFAULT 0, PRIMARY KEY (scope, day, topic, area, prev)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX pair_day ON pair (scope, day);
+CREATE INDEX pair_area ON pair (scope, topic, area, day);
 
 -- Rule 56: who rang more than ten times on one local day, and those calls.
 CREATE TABLE flagged (
@@ -146,16 +148,11 @@ CREATE TABLE flagged (
     calls INT NOT NULL DEFAULT 0, PRIMARY KEY (day, store_id, campaign)
 ) STRICT, WITHOUT ROWID;
 
--- Callers who were offered an act beyond the missed call, by the day of the first offer; and who of them acted.
+-- Callers who were offered an act beyond the missed call, and what they did.
 CREATE TABLE act (
     caller TEXT NOT NULL, campaign INTEGER NOT NULL, marks TEXT NOT NULL, PRIMARY KEY (caller, campaign)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE engagement (
-    store_id INTEGER NOT NULL, campaign TEXT NOT NULL, day INTEGER NOT NULL, offered INT NOT NULL DEFAULT 0,
-    acted INT NOT NULL DEFAULT 0, PRIMARY KEY (day, store_id, campaign)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX engagement_store ON engagement (store_id, day);
--- The sum of `offered` over all days.
+-- The sum of `day_tally.offered` over all days.
 CREATE TABLE offered (
     store_id INTEGER NOT NULL, campaign TEXT NOT NULL, offered INT NOT NULL DEFAULT 0, PRIMARY KEY (store_id, campaign)
 ) STRICT, WITHOUT ROWID;

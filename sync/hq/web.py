@@ -50,7 +50,8 @@ def run(config_path: str | Path) -> int:
     except (sql.Unavailable, sqlite3.Error, OSError) as why:
         print(f"page: the desk store cannot be opened: {why}", file=sys.stderr)
         return 1
-    gc.freeze()  # what was imported stays: a page of many rows need not look through it again and again
+    gc.freeze()  # what was imported stays: a page of many rows need not look through it again and again,
+    gc.set_threshold(100_000, 20, 20)  # nor through its own, which live until it is written
     jobs = Jobs(hq)
     jobs.start()
     wave.wake(hq)  # what was being sent when the page stopped goes on

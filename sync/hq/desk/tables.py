@@ -21,6 +21,8 @@ CREATE TABLE desk_thing (
 CREATE INDEX desk_thing_at ON desk_thing (at_ms, id);
 CREATE INDEX desk_thing_open ON desk_thing (at_ms, id) WHERE state NOT IN ('resolved', 'verified');
 CREATE INDEX desk_thing_state ON desk_thing (state, at_ms, id);
+CREATE INDEX desk_thing_moved ON desk_thing (kind, at_ms, store_id, seq, state, contacted_ms, version)
+    WHERE version > 0;
 CREATE INDEX desk_thing_kind ON desk_thing (kind, at_ms, id);
 CREATE INDEX desk_thing_campaign ON desk_thing (campaign, at_ms, id);
 CREATE INDEX desk_thing_district ON desk_thing (district, at_ms, id);

@@ -26,7 +26,11 @@ from sync.hq.tariff import Tariff
 
 ALL: tuple[Source, ...] = (*SOURCES, load.SOURCE, load.BUSIEST, polls.SOURCE, service.SOURCE)
 _OWNER = {counter: source for source in ALL for counter in source.counters}
-_AT_THE_DESK = "SELECT store_id, seq, state, contacted_ms FROM desk_thing WHERE kind = 'case' AND version > 0"
+# Cases that somebody at the desk has moved; their at_ms is when they were opened.
+_AT_THE_DESK = (
+    "SELECT store_id, seq, state, contacted_ms FROM desk_thing"
+    " WHERE kind = 'case' AND version > 0 AND at_ms BETWEEN :first AND :last"
+)
 _UNFLAGGED = ("calls", "numbered", "callers", "newly", *conversion.GOALS)
 _FLAGGED = "flagged calls and callers cannot be taken out of this"
 
@@ -107,7 +111,6 @@ class _Told:
         self.refused: dict[str, str] = {}
         self._hush = Hush(given.silence, given.now_ms, self._options())
         needs = dict.fromkeys(counter for name in names for counter in METRICS[name].needs)
-        self._at_the_desk = _at_the_desk(given.desk) if "listed" in needs else {}
         for source in ALL:
             if wanted := self._wanted(source, needs):
                 self._ask(source, wanted)
@@ -122,6 +125,8 @@ class _Told:
 
     def _wanted(self, source: Source, needs: Iterable[str]) -> tuple[str, ...]:
         """The counters that this source is asked for; what flagged calls cannot be taken out of is refused."""
+        if not source.when(self._asked, self._by):
+            return ()
         wanted = [counter for counter in needs if counter in source.counters]
         if self._asked.clean:
             self.refused |= {counter: _FLAGGED for counter in wanted if counter not in _UNFLAGGED}
@@ -132,7 +137,10 @@ class _Told:
         try:
             query = source.ask(self._ground, self._asked, self._by, wanted)
             name = (within if source.own and self._by != "ward" else rename)(self._ground, self._asked, self._by)
-            found = source.read(self._events.rows(query.sql, query.values), name)
+            rows = self._events.rows(query.sql, query.values)
+            if "listed" in wanted:
+                rows = _as_the_desk_says(self._given.desk, rows)
+            found = source.read(rows, name)
         except Cannot as why:
             self.refused |= dict.fromkeys(wanted, why.reason)
             return
@@ -169,19 +177,7 @@ class _Told:
         known = {
             counter: counters[counter] if counter in counters else _empty(counter) for counter in metric.needs
         }
-        if "listed" in known:
-            known["listed"] = self._as_the_desk_says(known["listed"])
         return metric.make(known, self._about)
-
-    def _as_the_desk_says(self, listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Cases as somebody at the desk has left them, where somebody has."""
-        theirs = self._at_the_desk
-        if not theirs:
-            return listed
-        return [
-            _standing(case, theirs[key]) if (key := (case["store_id"], case["seq"])) in theirs else case
-            for case in listed
-        ]
 
 
 class Figures(Mapping[str, Figure]):
@@ -205,10 +201,16 @@ class Figures(Mapping[str, Figure]):
         return len(self._names)
 
 
-def _at_the_desk(desk: Db | None) -> dict[tuple[int, int], Row]:
-    """Cases that somebody at the desk has moved."""
-    rows = desk.rows(_AT_THE_DESK) if desk is not None else ()
-    return {(row["store_id"], row["seq"]): row for row in rows}
+def _as_the_desk_says(desk: Db | None, cases: list[Row]) -> list[Row]:
+    """Cases as somebody at the desk has left them, where somebody has."""
+    if desk is None or not cases:
+        return cases
+    opened = [case["opened_ms"] for case in cases]
+    moved = desk.rows(_AT_THE_DESK, first=min(opened), last=max(opened))
+    theirs = {(row["store_id"], row["seq"]): row for row in moved}
+    return [
+        _standing(case, theirs[key]) if (key := (case["store_id"], case["seq"])) in theirs else case for case in cases
+    ]
 
 
 def _standing(case: dict[str, Any], desk: Mapping[str, Any]) -> dict[str, Any]:

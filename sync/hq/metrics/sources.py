@@ -27,14 +27,15 @@ _OF = {"issue": "campaign", "ward": "line"}  # asked by the right one, put toget
 
 
 class Source(NamedTuple):
-    """`ask` makes the query (or raises Cannot), `read` its rows into groups; `counters` are what it can tell, `empty`
-    is a counter of nothing. `own`: its keys are the groups' own names."""
+    """`ask` makes the query (or raises Cannot), `read` its rows into groups; `counters` are what it can tell, of the
+    questions for which `when` holds, `empty` is a counter of nothing. `own`: its keys are the groups' own names."""
 
     counters: tuple[str, ...]
     ask: Callable[[Ground, Slice, str, tuple[str, ...]], Query]
     read: Callable[[Iterable[Row], Rename], Groups]
     empty: Callable[[], Any] = int
     own: bool = False
+    when: Callable[[Slice, str], bool] = lambda asked, by: True
 
 
 def rename(ground: Ground, asked: Slice, by: str) -> Rename:
@@ -98,11 +99,9 @@ def summed(table: str, counters: Mapping[str, str], where: Query, key: str) -> Q
 def sums(rows: Iterable[Row], name: Rename) -> Groups:
     groups: Groups = {}
     for row in rows:
-        key = row.pop("key")
-        for group in name(key):
-            one = groups.setdefault(group, {})
-            for counter, value in row.items():
-                one[counter] = one.get(counter, 0) + (value or 0)
+        for group in name(row.pop("key")):
+            one = groups.get(group)
+            groups[group] = {counter: (value or 0) + (one[counter] if one else 0) for counter, value in row.items()}
     return groups
 
 
@@ -115,11 +114,14 @@ def tally(asked: Slice, by: str) -> str:
     return "tally" if asked.language or by in ("hour", "language") else "day_tally"
 
 
-def engaged(asked: Slice, by: str) -> str:
-    """The same of the tables with callers who were offered something."""
-    if everywhere(asked, by):
-        return "all_engagement"
-    return "box_tally" if of_boxes(asked, by) else "engagement"
+def together(asked: Slice, by: str) -> bool:
+    """Does that table also tell who was offered something?"""
+    return tally(asked, by) in ("day_tally", "box_tally")
+
+
+def apart(asked: Slice, by: str) -> bool:
+    """Does it not?"""
+    return not together(asked, by)
 
 
 def of_boxes(asked: Slice, by: str) -> bool:
@@ -170,9 +172,10 @@ def _tally(ground: Ground, asked: Slice, by: str, counters: tuple[str, ...]) -> 
 
 
 def _engagement(ground: Ground, asked: Slice, by: str, counters: tuple[str, ...]) -> Query:
+    """Callers who were offered something, of all places: elsewhere they stand beside the calls."""
     asked.only("callers who were offered something")
     key = keyed(by, "callers who were offered something", "day")
-    return _added(engaged(asked, by), ground, asked, {name: name for name in counters}, key)
+    return _added("all_engagement", ground, asked, {name: name for name in counters}, key)
 
 
 def _messaged(ground: Ground, asked: Slice, by: str, _: tuple[str, ...]) -> Query:
@@ -181,10 +184,13 @@ def _messaged(ground: Ground, asked: Slice, by: str, _: tuple[str, ...]) -> Quer
     key, (area, values) = keyed(by, "callers who were written to"), ground.area(asked)
     terms = [topic for topic in (ground.topic(asked, "t.campaign", values), area) if topic]
     where = f" AND {' AND '.join(terms)}" if terms else ""
+    if everywhere(asked, by):
+        sql = f"SELECT {key} AS key, sum(t.offered) AS messaged\nFROM all_engagement AS t\nWHERE t.day <= :last{where}"
+        return Query(f"{sql}\nGROUP BY 1", {**values, "last": asked.last})
     place = "JOIN place AS p ON p.store_id = t.store_id" if "p." in key or area else ""
     sql = (
         f"SELECT {key} AS key, sum(t.offered) AS messaged\nFROM (SELECT store_id, campaign, offered FROM offered\n"
-        "    UNION ALL SELECT store_id, campaign, -offered FROM engagement WHERE day > :last) AS t\n"
+        "    UNION ALL SELECT store_id, campaign, -offered FROM day_tally WHERE day > :last) AS t\n"
         f"{place} WHERE 1 = 1{where}\nGROUP BY 1"
     )
     return Query(sql, {**values, "last": asked.last})
@@ -381,7 +387,9 @@ def _listed(rows: Iterable[Row], name: Rename) -> Groups:
     groups: Groups = {}
     for row in rows:
         for group in name(row["key"]):
-            groups.setdefault(group, {"listed": []})["listed"].append(row)
+            if group not in groups:
+                groups[group] = {"listed": []}
+            groups[group]["listed"].append(row)
     return groups
 
 
@@ -389,9 +397,10 @@ _VOICES = "sum(CASE WHEN t.state = 'kept' AND coalesce(t.speech_ms, t.ms) >= 100
 _CASE = "t.store_id, t.seq, t.state, t.opened_ms, t.contacted_ms, t.resolved_ms, t.reopened"
 
 SOURCES: tuple[Source, ...] = (
-    Source(tables.TALLY, _tally, sums),
+    Source(tables.TALLY, _tally, sums, when=apart),
+    Source((*tables.TALLY, *tables.ENGAGED), _tally, sums, when=together),
     Source(("callers", "newly"), _callers, _told, own=True),
-    Source(("offered", "acted"), _engagement, sums),
+    Source(tables.ENGAGED, _engagement, sums, when=apart),
     Source(("messaged",), _messaged, sums),
     Source(("reply", "held_reply", "callback", "first_key"), _latency, _histograms, empty=dict),
     Source(("nodes",), _nodes, _steps, empty=dict),
