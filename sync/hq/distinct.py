@@ -52,12 +52,13 @@ def query(topic: str, area: str, by: str) -> str:
     )
     if by == "area" and topic == "all" and not of_boxes:  # places are named when each ledger has been summed up
         first = f"SELECT '' AS topic, {name} AS area, 0 AS day, n, clean FROM ({_BY_LEDGER}) AS fresh{joins}"
+    counted = "n + :clean * clean"
     return (
-        "SELECT key, sum(n) AS uniques, sum(CASE WHEN prev = :never THEN n ELSE 0 END) AS fresh FROM (\n"
-        f"  SELECT {key} AS key, :never AS prev, n + :clean * clean AS n FROM (\n"
+        "SELECT key, CAST(sum(n) AS BIGINT) AS uniques, CAST(sum(new) AS BIGINT) AS fresh FROM (\n"
+        f"  SELECT {key} AS key, {counted} AS n, {counted} AS new FROM (\n"
         f"    {first}) AS once WHERE true{wanted}\n"
-        f"  UNION ALL SELECT {key}, prev, n + :clean * clean FROM pair\n"
-        f"  WHERE scope = :scope AND day BETWEEN :first AND :last AND {window}{wanted}) AS told\n"
+        f"  UNION ALL SELECT {key}, sum({counted}), sum(CASE WHEN prev = :never THEN {counted} ELSE 0 END) FROM pair\n"
+        f"  WHERE scope = :scope AND day BETWEEN :first AND :last AND {window}{wanted} GROUP BY 1) AS told\n"
         "GROUP BY key HAVING sum(n) <> 0 ORDER BY key"
     )
 

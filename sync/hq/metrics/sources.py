@@ -88,7 +88,7 @@ def summed(table: str, counters: Mapping[str, str], where: Query, key: str) -> Q
     if "p." not in key:
         sql = f"SELECT {key} AS key, {inner}\nFROM {table} AS t\nWHERE {where.sql}\nGROUP BY 1"
         return Query(sql, where.values)
-    outer = ", ".join(f"sum(x.{name}) AS {name}" for name in counters)
+    outer = ", ".join(f"CAST(sum(x.{name}) AS BIGINT) AS {name}" for name in counters)
     sql = (
         f"SELECT {key} AS key, {outer}\nFROM (SELECT +t.store_id AS store_id, {inner} FROM {table} AS t\n"
         f"    WHERE {where.sql} GROUP BY 1) AS x\nJOIN place AS p ON p.store_id = x.store_id\nGROUP BY 1"
