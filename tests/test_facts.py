@@ -327,6 +327,17 @@ def test_stale_roll_ups_are_made_anew(db: sql.Db, book: Ledger) -> None:
     assert rolling.picture(db) == kept
 
 
+def test_a_message_has_no_more_parts_than_there_can_be(db: sql.Db) -> None:
+    """Or a box that says nonsense often enough would fill a counter, and nothing of anybody could be kept any more."""
+    rows: list[WireRow] = []
+    for seq in range(1, 2400, 2):
+        said = ("water", ASHA.number, ASHA.kind, "queued", 0, f'{{"direction":"out","parts":{2**53 - 1}}}')
+        rows += [(seq, 0, "message", "b1", seq, BORN, 3, *said)]
+        rows += [(seq + 1, seq, "message", "b1", seq + 1, BORN, 3, "", "", "", "sent", 0, "")]
+    rolling.take(db, rollups.Rollups(db), [[(LEDGERS[0], rows)]])
+    assert db.value("SELECT sum(parts) FROM day_tally") == 1200 * 255
+
+
 def test_who_is_forgotten_still_counts(db: sql.Db, book: Ledger) -> None:
     call = book.keep_call(at(1), ASHA, "missed", "yes", REPLY)
     book.set_state(at(5), call + 1, "sent")

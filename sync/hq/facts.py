@@ -61,6 +61,7 @@ from sync.wire import WireRow
 
 OURS = ("called-back", "unreached")
 NUMBERED = ("international", "national")
+MOST_PARTS = 255  # of one message: 3GPP TS 23.040, 9.2.3.24.1. What a box says beyond that is no cost of anybody's
 THINGS = ("call", "message", "recording", "case")  # kinds whose amendments change what they add
 SPOKEN_MS = 1000
 TRUSTED = 2  # a box's clock quality from which its time may be believed
@@ -210,7 +211,7 @@ def message(rows: Sequence[WireRow], is_reply: bool) -> Add:
         counts.append((C[state], 1))
     sent = next((row for row in rows if row[10] == "sent"), None)
     if sent is not None:
-        counts.append((C["parts"], whole(about, "parts") or 1))
+        counts.append((C["parts"], min(whole(about, "parts"), MOST_PARTS) or 1))
     if not is_reply or state == "cancelled":
         return Add(tuple(counts))
     held = "held" in states
