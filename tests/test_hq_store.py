@@ -20,7 +20,7 @@ from bench import voters
 from edge import fold
 from edge.events import GENESIS, Row, link
 from sync import wire
-from sync.hq import export, sql
+from sync.hq import export, facts, sql
 from sync.hq.schema import migrations
 from sync.hq.store import Store
 from tests.hqs import Place, either  # noqa: F401
@@ -280,6 +280,44 @@ def test_unreadable_rows_of_strangers_are_answered(store: Store) -> None:
     assert one(store, unreadable(box, 1, 1)).reject == "hello"
     one(store, box.hello())
     assert one(store, unreadable(thief, 1, 1)).reject == "foreign"
+
+
+def test_what_cannot_be_kept_is_set_aside_alone_and_taken_when_it_can(
+    store: Store, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A box fills a counter of 64 bits in one transaction; without the limit that stands against that."""
+    said = ("water", "+919812345678", "national", "queued", 0, f'{{"direction":"out","parts":{2**53 - 1}}}')
+    letters: list[Row] = []
+    for seq in range(1, 2400, 2):
+        letters.append((seq, 0, "message", "b1", seq, NOW, 3, *said))
+        letters.append((seq + 1, seq, "message", "b1", seq + 1, NOW, 3, "", "", "", "sent", 0, ""))
+    boxes = [Box(ROWS, f"b{place}", f"{place:08x}") for place in range(7)]
+    boxes[3] = Box(letters, "b3", "00000003")
+    monkeypatch.setattr(facts, "MOST_PARTS", 2**53)
+    messages = [message for box in boxes for message in (box.hello(), box.batch(1, len(box.rows)))]
+    marks = {ack.store: ack.mark for ack in acks(store.take(messages, NOW))}
+    assert marks == {box.store: 0 if box is boxes[3] else 40 for box in boxes}
+    assert store.greeted == {box.name for box in boxes} and store.taken == 6 * 40
+    assert place.alarms() == {"unkept"}
+    assert place.rows("SELECT box, store, reason, first, count, passed FROM quarantine") == [
+        ("b3", "00000003", "unkept", 1, 2400, 0)
+    ]
+    assert "98123" not in str(place.rows("SELECT words FROM alarm"))
+    assert place.rows("SELECT sum(calls) FROM day_tally") == [(6 * sum(row[2] == "call" for row in ROWS),)]
+    monkeypatch.undo()
+    assert one(store, messages[7]).mark == 2400
+    assert place.rows("SELECT count(*) FROM event") == [(6 * 40 + 2400,)]
+
+
+def test_a_store_that_is_not_well_is_no_matter_of_what_came(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    box = Box(ROWS)
+
+    def broken(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(store._rollups, "settle", broken)
+    with pytest.raises(sqlite3.OperationalError):
+        store.take([box.hello(), box.batch(1, 5)], NOW)
 
 
 # ------------------------------------------------------------------------------- what the pages read

@@ -29,7 +29,7 @@ from bench import road, voters
 from edge import recordings
 from edge.events import GENESIS
 from sync import broker, mqtt, wire
-from sync.hq import config, receiver, reports
+from sync.hq import config, receiver, reports, sql
 
 KILLS = 5 * int(os.environ.get("MISCALL_PROOF", "1"))
 mosquitto = pytest.mark.skipif(
@@ -422,14 +422,15 @@ def test_an_error_of_the_store_comes_out_of_the_loop(tmp_path: Path, monkeypatch
         made.run()
 
 
-def test_an_error_of_the_thread_that_reads_comes_out_of_the_loop(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_nobody_foresaw_in_a_payload_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = receiver.Receiver(config.load(settings(tmp_path)), reconnect_s=0.01)
     monkeypatch.setattr(receiver.intake, "read", lambda topic, payload: 1 // 0)
     made._came.put(mqtt.Heard(1, "miscall/1/00/b1/up", b"x", 1, 1, time.monotonic()))
-    with pytest.raises(ZeroDivisionError):
-        made.run()
+    made._turn()
+    with sql.sqlite(tmp_path / "hq.db", reading=True) as db:
+        assert db.rows("SELECT reason, payload FROM quarantine") == [{"reason": "ZeroDivisionError", "payload": b"x"}]
+        assert db.value("SELECT kind FROM alarm") == "unreadable"
+    made._store.close()
 
 
 def test_acknowledgements_stretch_when_payloads_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -227,6 +227,11 @@ class Group:
 
     # ------------------------------------------------------------------------------------ refused
 
+    def set_aside(self, each: Read, head: wire.Head | None, why: str) -> None:
+        """A payload that could be read, and not be kept: no answer, so that its box has it still."""
+        self._quarantine(each.box, head, "unkept", each.payload)
+        self.alarm(each.box, head.store if head else "", "unkept", f"what it sent could not be kept here: {why}")
+
     def _quarantine(self, box: str, head: wire.Head | None, reason: str, payload: bytes) -> bool:
         kept = self._shelf.quarantine(box, head, reason, payload, self.now_ms)
         if not kept:

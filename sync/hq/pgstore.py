@@ -7,8 +7,8 @@ Rules of this room
   stand in no field, and backslash and ends of lines are escaped.
 - `event` is cut by days of `at_ms`. A day gets its partition when a row of a trusted clock asks for it, and only within
   `PAST_DAYS` of HQ's own clock, a few in one transaction: all other rows lie in `event_wild`, as good as any.
-- A deadlock or a failed serialization rolls back, and the same group is tried again from what is on disk. Any other
-  error ends the process, as in SQLite.
+- A deadlock or a failed serialization rolls back, and the same group is tried again from what is on disk. All other
+  errors are treated as in SQLite.
 """
 
 from __future__ import annotations
@@ -73,9 +73,13 @@ class PgStore(Store):
             except (errors.DeadlockDetected, errors.SerializationFailure):
                 if left == 1:
                     raise
-                self._days, self._room = self._partitions(), self._left()
+                self._forget()
                 time.sleep(random.uniform(0, _MOST_S * (1 - left / (TRIES + 1))))
         raise AssertionError("unreachable")
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._days = self._partitions()
 
     def _ledgers(self, names: Sequence[str]) -> dict[str, Ledger]:
         return {row["store"]: ledger(row) for row in self._db.rows(_LOCKED, names=list(names))} if names else {}

@@ -107,20 +107,22 @@ class Arrived(NamedTuple):
 
 
 def arrived(heard: mqtt.Heard) -> Arrived:
-    return Arrived(heard, intake.read(heard.topic, heard.payload))
+    """What came, read. An error that nobody foresaw makes it one more that cannot be read: the broker would bring it
+    again and again to a process that it ends."""
+    try:
+        return Arrived(heard, intake.read(heard.topic, heard.payload))
+    except Exception as error:
+        return Arrived(heard, intake.Read(heard.topic, "", heard.payload, wire.WireError(type(error).__name__)))
 
 
-Inbox = queue.SimpleQueue[mqtt.Event | Arrived | Exception]
+Inbox = queue.SimpleQueue[mqtt.Event | Arrived]
 
 
 def _read_ahead(came: queue.SimpleQueue[mqtt.Event], inbox: Inbox) -> None:
-    """For ever: read what came. What cannot be explained goes to the loop, which must not wait for it in vain."""
+    """For ever: read what came."""
     while True:
         event = came.get()
-        try:
-            inbox.put(arrived(event) if isinstance(event, mqtt.Heard) else event)
-        except Exception as error:
-            inbox.put(error)
+        inbox.put(arrived(event) if isinstance(event, mqtt.Heard) else event)
 
 
 class Receiver:
@@ -180,8 +182,6 @@ class Receiver:
                 if isinstance(event, Arrived):
                     group.append(event)
                     size += len(event.heard.payload)
-                elif isinstance(event, Exception):
-                    raise event
                 else:
                     self._on(event)
                 if len(group) >= GROUP or size >= GROUP_BYTES:

@@ -47,6 +47,14 @@ def errors() -> tuple[type[Exception], ...]:
     return (Unavailable, sqlite3.Error, OSError, *((psycopg.Error,) if psycopg else ()))
 
 
+def of_content() -> tuple[type[Exception], ...]:
+    """What is raised because of what was to be written, while the store itself is well."""
+    psycopg = sys.modules.get("psycopg")
+    ours = (ArithmeticError, ValueError, TypeError, LookupError, AttributeError, AssertionError, RecursionError)
+    theirs = (psycopg.DataError, psycopg.IntegrityError) if psycopg else ()
+    return (*ours, sqlite3.DataError, sqlite3.IntegrityError, *theirs)
+
+
 def is_postgres(store: str) -> bool:
     """Does hq.toml's `store` name a PostgreSQL server?"""
     return store.startswith(("postgresql://", "postgres://"))

@@ -6,7 +6,9 @@ Rules of this room
 - One transaction takes many payloads: rows, marks, chains, counts, alarms and quarantine move together.
 - What several receivers may write is written in a fixed order, so that they wait for each other and not in a ring.
 - Sound goes to files (`recordings`), and what is known of it into the same transaction.
-- An error of the database is never handled here: the process must stop, start and read again.
+- A payload that makes its transaction fail by what it says is found by halving, and set aside: an alarm, a place in
+  quarantine, and no answer, so that its box keeps the rows and comes again. All others are taken.
+- Any other error of the database is never handled here: the process must stop, start and read again.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from sync import wire
-from sync.hq import intake, rollups, schema
+from sync.hq import intake, rollups, schema, sql
 from sync.hq.gather import Issues
 from sync.hq.intake import Group, Ledger, Read
 from sync.hq.news import News
@@ -111,11 +113,38 @@ class Store:
         """Commit what these say, and return the answers: the newest for each ledger and recording.
 
         `next_s` goes into each. After an exception this object is of no more use: close it and read again."""
-        acks, held = self._once(messages, now_ms)
+        self.greeted, self.answered = set(), []
+        acks, held = self._parted(messages, now_ms)
         return [
             (topic[:-2] + "ack", wire.pack_ack(wire.Ack(ack.store, ack.mark, ack.chain, next_s, ack.reject)))
             for (topic, _), ack in acks.items()
         ] + [(topic[:-2] + "ack", wire.pack_held(each)) for (topic, *_), each in held.items()]
+
+    def _parted(self, messages: Sequence[Read], now_ms: int) -> Answers:
+        """One transaction; where one of these cannot be kept, as many as the others need."""
+        try:
+            return self._once(messages, now_ms)
+        except sql.of_content() as error:
+            self._forget()
+            if len(messages) == 1:
+                self._set_aside(messages[0], error, now_ms)
+                return {}, {}
+        half = len(messages) // 2
+        acks, held = self._parted(messages[:half], now_ms)
+        more_acks, more_held = self._parted(messages[half:], now_ms)
+        return acks | more_acks, held | more_held
+
+    def _set_aside(self, message: Read, error: Exception, now_ms: int) -> None:
+        """Its words are not told: they could name a voter."""
+        head = message.message.head if isinstance(message.message, wire.Batch) else None
+        with self._db.transaction():
+            group = Group(self, {}, now_ms)
+            group.set_aside(message, head, type(error).__name__)
+            self._alarms(group)
+
+    def _forget(self) -> None:
+        """After a rollback: what is remembered is what is on disk."""
+        self._room = self._left()
 
     def _once(self, messages: Sequence[Read], now_ms: int) -> Answers:
         """One transaction."""
@@ -133,7 +162,8 @@ class Store:
                 held[each.topic, answer.store, answer.seq] = answer
             self._alarms(group)
         self.taken += sum(len(kept.rows) for kept in group.kept)
-        self.greeted, self.answered = set(group.hellos), news.answered
+        self.greeted |= group.hellos.keys()
+        self.answered += news.answered
         return acks, held
 
     # ---------------------------------------------------------------------- what deciding asks of us

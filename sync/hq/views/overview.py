@@ -39,6 +39,11 @@ ALARMS: dict[str, tuple[str, str]] = {
         "They are kept in quarantine, the rest goes on. Update headquarters; if it stays, send the box's version to "
         "those who maintain miscall.",
     ),
+    "unkept": (
+        "Rows that cannot be kept",
+        "Headquarters could not work with what this box sent. The box keeps it and comes again, all other boxes go on. "
+        "Update headquarters; if it stays, send the words beside this to those who maintain miscall.",
+    ),
     "digest": (
         "A recording that does not arrive whole",
         "It was sent three times and never fitted its digest, so it is not taken. It is still on the box: fetch it "
