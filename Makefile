@@ -28,7 +28,7 @@ test:  ## everything that continuous integration checks
 	@.ci/setup fuzz 2>/dev/null || echo "setup: no wheel of atheris for this Python: the fuzzing tests skip"
 	@.ci/setup asr 2>/dev/null || echo "setup: no wheel of pocketsphinx for this Python: the tests of spoken words skip"
 	@$(MAKE) --no-print-directory lint
-	$(PY) -m pytest --cov
+	$(PY) -m pytest --cov --durations=12
 
 check:  ## no root, no system package, under a minute: lint, types, the pure rooms
 	@.ci/setup dev
