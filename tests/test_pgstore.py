@@ -13,7 +13,7 @@ from psycopg import errors
 
 from bench import voters
 from sync import wire
-from sync.hq import pgstore, sql, stores
+from sync.hq import intake, pgstore, sql, stores
 from sync.hq.intake import Ledger
 from sync.hq.pgstore import DAY_MS, PgStore
 from tests.hqs import Place, place_of
@@ -250,9 +250,12 @@ def test_what_failed_is_told_without_the_row(store: PgStore, monkeypatch: pytest
     one(store, box.hello())
     monkeypatch.setattr(pgstore, "_COPY", pgstore._COPY.replace("event ", "event_wild (seq, store_id, kind) "))
     with pytest.raises(sql.errors()) as why:
-        store.take([box.batch(1, 1)], NOW)
+        store._once([intake.read(*box.batch(1, 1))], NOW)
     assert "9876543210" in str(why.value), "the server quotes the row"
     assert "9876543210" not in stores.words(why.value) and stores.words(why.value)
+    assert store.take([box.batch(1, 1)], NOW) == [], "and where it is set aside"
+    told = store._db.value("SELECT words FROM alarm WHERE kind = 'unkept'")
+    assert told and "9876543210" not in told
 
 
 def test_a_server_that_is_away_and_a_store_that_is_empty_are_said_in_words(place: Place, tmp_path: Path) -> None:
