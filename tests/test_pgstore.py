@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -154,13 +155,15 @@ def test_two_receivers_on_the_same_shards_keep_every_row_once(place: Place) -> N
 
 
 def test_without_the_lock_they_would_not(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    both_have_read, begun = threading.Barrier(2, timeout=60), set()
+    """Each one's second transaction reads the marks before the other's has moved them; the first makes a partition, for
+    which they wait for each other."""
+    both_have_read, reads = threading.Barrier(2, timeout=60), Counter[threading.Thread]()
 
     def at_once(self: PgStore, names: Sequence[str], real: Any = PgStore._ledgers) -> dict[str, Ledger]:
         found: dict[str, Ledger] = real(self, names)
         me = threading.current_thread()
-        if me is not threading.main_thread() and me not in begun:  # each one's first batches
-            begun.add(me)
+        reads[me] += me is not threading.main_thread()
+        if reads[me] == 2:
             both_have_read.wait()
         return found
 
@@ -168,6 +171,7 @@ def test_without_the_lock_they_would_not(place: Place, monkeypatch: pytest.Monke
     monkeypatch.setattr(pgstore, "_LOCKED", pgstore._LOCKED.replace(" FOR UPDATE OF s", ""))
     with pytest.raises(AssertionError, match="once"):
         both(place)
+    assert not both_have_read.broken
 
 
 def test_receivers_that_start_together_make_the_tables_once(place: Place) -> None:
