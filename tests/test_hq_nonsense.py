@@ -13,6 +13,7 @@ import pytest
 
 from sync.hq import facts, rollups
 from sync.hq.pages.routes import ROUTES
+from sync.hq.views import asked
 from tests import rolling
 from tests.desk import CALLER, DAY_MS, OTHER, Desk, desk, either  # noqa: F401
 
@@ -37,9 +38,8 @@ EVER = "period=own&from=2000-01-01&until=2100-01-01"
 PAGES = (
     *(page.path for page in ROUTES if page.method == "GET" and "{" not in page.path),
     *(f"{path}?{EVER}" for path in ("/numbers", "/referendums", "/definitions")), f"/numbers?{EVER}&against=clean",
-    *(f"/numbers/by?{EVER}&by={by}"
-      for by in ("campaign", "issue", "tag", "district", "ward", "box", "line", "channel", "language", "hour", "day")),
-)  # fmt: skip
+    *(f"/numbers/by?{EVER}&by={by}" for by in asked.NAMES),
+)
 
 
 def say(desk: Desk, dice: random.Random, rows: int) -> None:  # noqa: F811
