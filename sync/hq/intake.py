@@ -227,8 +227,9 @@ class Group:
 
     # ------------------------------------------------------------------------------------ refused
 
-    def set_aside(self, each: Read, head: wire.Head | None, why: str) -> None:
+    def set_aside(self, each: Read, why: str) -> None:
         """A payload that could be read, and not be kept: no answer, so that its box has it still."""
+        head = each.message.head if isinstance(each.message, wire.Batch) else None
         self._quarantine(each.box, head, "unkept", each.payload)
         self.alarm(each.box, head.store if head else "", "unkept", f"what it sent could not be kept here: {why}")
 

@@ -36,7 +36,7 @@ from sync.wire import WireRow
 
 WINDOW, PAGE = 20_000, 200  # rows replayed at once; of one ledger in turn
 
-_ENGAGED, _FRESH = len(tables.TALLY), len(tables.TALLY) + 2  # columns of `box_tally`, behind its key
+_FRESH = len(tables.TALLY) + len(tables.ENGAGED)  # columns of `box_tally`, behind those of `day_tally`
 _WIDTH = len(tables.TALLY) + len(tables.BOX)
 _NO_CALLS, _NOT_ENGAGED = [0] * len(tables.TALLY), [0] * len(tables.ENGAGED)
 
@@ -124,8 +124,9 @@ class Rollups:
         self._polls(got)
         sets.add(self._db, "tally", ((*cell, *counts) for cell, counts in got.cells.items() if any(counts)))
         days = _summed(got.cells, lambda cell: (cell[2], cell[0], cell[1]))
-        sets.add(self._db, "day_tally", _of_lines(days, engaged))
-        self._of_day(0, _summed(got.cells, lambda cell: (cell[2], cell[0])))
+        lines = _side_by_side(days, engaged)
+        sets.add(self._db, "day_tally", ((*key, *counts) for key, counts in lines.items() if any(counts)))
+        self._of_day(0, _summed(lines, lambda key: key[:2]))
         sets.put(self._db, "load", loads.rows)
         sets.add(self._db, "latency", ((*key, n) for key, n in got.latencies.items() if n))
         sets.add(self._db, "node_tally", ((*key, *counts) for key, counts in got.nodes.items()))
@@ -241,7 +242,6 @@ class Rollups:
             (day, store, names[campaign]): n for (store, campaign, day), n in sums.sums.items()
         }
         self._everywhere("all_engagement", _summed(engaged, lambda key: (key[2], key[0])))
-        self._of_day(_ENGAGED, _summed(engaged, lambda key: key[:2]))
         return engaged
 
     def _everywhere(self, table: str, sums: Mapping[sets.Key, Sequence[int]]) -> None:
@@ -273,14 +273,12 @@ class Rollups:
         sets.add(self._db, "poll", ((*key, *n) for key, n in polls.sums.items() if any(n)))
 
 
-def _of_lines(
+def _side_by_side(
     calls: Mapping[sets.Key, Sequence[int]], engaged: Mapping[sets.Key, Sequence[int]]
-) -> Iterator[sets.Values]:
-    """What `day_tally` gains: two mappings of its key, put side by side."""
-    for key in calls.keys() | engaged.keys():
-        counts = (*calls.get(key, _NO_CALLS), *engaged.get(key, _NOT_ENGAGED))
-        if any(counts):
-            yield (*key, *counts)
+) -> dict[sets.Key, list[int]]:
+    """What `day_tally` gains, by its key."""
+    keys = calls.keys() | engaged.keys()
+    return {key: [*calls.get(key, _NO_CALLS), *engaged.get(key, _NOT_ENGAGED)] for key in keys}
 
 
 def _summed(

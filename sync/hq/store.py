@@ -136,10 +136,9 @@ class Store:
 
     def _set_aside(self, message: Read, error: Exception, now_ms: int) -> None:
         """Its words are not told: they could name a voter."""
-        head = message.message.head if isinstance(message.message, wire.Batch) else None
         with self._db.transaction():
             group = Group(self, {}, now_ms)
-            group.set_aside(message, head, type(error).__name__)
+            group.set_aside(message, type(error).__name__)
             self._alarms(group)
 
     def _forget(self) -> None:

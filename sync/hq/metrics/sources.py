@@ -387,9 +387,7 @@ def _listed(rows: Iterable[Row], name: Rename) -> Groups:
     groups: Groups = {}
     for row in rows:
         for group in name(row["key"]):
-            if group not in groups:
-                groups[group] = {"listed": []}
-            groups[group]["listed"].append(row)
+            groups.setdefault(group, {"listed": []})["listed"].append(row)
     return groups
 
 
